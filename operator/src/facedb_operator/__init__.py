@@ -1,0 +1,1 @@
+"""The operator: FaceDatabase resources in, verified releases behind readiness gates out."""

@@ -1,0 +1,1 @@
+"""The sidecar: a verified release and ONNX models in, names of performers out."""
