@@ -1,0 +1,29 @@
+"""``python -m facedb_operator``: run the operator with its settings from the environment."""
+
+import asyncio
+
+import kopf
+
+from facedb_operator import handlers
+from facedb_operator.settings import Settings
+
+
+def main() -> None:
+    """Run until SIGTERM. Logs are JSON lines on stderr."""
+    settings = Settings.from_env()
+    kopf.configure(log_format=kopf.LogFormat.JSON, log_prefix=False)
+    operator = kopf.operator(
+        registry=kopf.get_default_registry(),
+        memo=kopf.Memo(),
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        standalone=True,
+        liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
+    )
+    asyncio.run(operator)
+
+
+__all__ = ["handlers", "main"]
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Every name that other people see: labels, annotations, condition types, reasons, object names.
+
+Pure. Names of objects are functions of the resource's uid and of what they hold, so that a second
+try at creating one finds the first.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final
+
+GROUP: Final = "facedb.dev"
+VERSION: Final = "v1alpha1"
+PLURAL: Final = "facedatabases"
+KIND: Final = "FaceDatabase"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+FIELD_MANAGER: Final = "facedb-operator"
+MANAGED_BY: Final = "facedb-operator"
+
+DATABASE_LABEL: Final = f"{GROUP}/database"
+KEY_LABEL: Final = f"{GROUP}/key"
+RELEASE_LABEL: Final = f"{GROUP}/release"
+VERSION_LABEL: Final = f"{GROUP}/version"
+COMPONENT_LABEL: Final = "app.kubernetes.io/component"
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+
+RETRY_ANNOTATION: Final = f"{GROUP}/retry"
+RECEIPT_ANNOTATION: Final = f"{GROUP}/receipt"
+ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
+DIGEST_ANNOTATION: Final = f"{GROUP}/digest"
+CLAIM_ANNOTATION: Final = f"{GROUP}/claim"
+MODELS_CLAIM_ANNOTATION: Final = f"{GROUP}/models-claim"
+
+SERVING_GATE: Final = f"{GROUP}/serving"
+SIDECAR_PORT: Final = 5000
+
+
+class Component(StrEnum):
+    """What an object of ours is for: the value of ``app.kubernetes.io/component``."""
+
+    RELEASE = "release"
+    MODELS = "models"
+    SIDECAR = "sidecar"
+
+
+class Condition(StrEnum):
+    """Condition types of a FaceDatabase. Reconciling and Stalled are kstatus' own words."""
+
+    READY = "Ready"
+    AVAILABLE = "Available"
+    PROGRESSING = "Progressing"
+    DEGRADED = "Degraded"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    VERIFIED = "Verified"
+
+
+class Reason(StrEnum):
+    """Reasons of the operator's own making; a refused release brings the fetch Job's reason word."""
+
+    SERVING = "Serving"
+    SUSPENDED = "Suspended"
+    INVALID_SPEC = "InvalidSpec"
+    FETCHING = "Fetching"
+    FETCH_RETRYING = "FetchRetrying"
+    FETCH_DIED = "FetchDied"
+    FETCH_STUCK = "FetchStuck"
+    ROLLING_OUT = "RollingOut"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    REPAIRING = "Repairing"
+    CLEANING_UP = "CleaningUp"
+    PROGRESS_DEADLINE = "ProgressDeadlineExceeded"
+    CRASH_LOOP = "CrashLoop"
+    LOAD_FAILED = "LoadFailed"
+    WRONG_RELEASE_SERVED = "WrongReleaseServed"
+    NOT_SERVING = "NotServing"
+    VERIFIED = "Verified"
+    NOT_VERIFIED = "NotVerified"
+
+
+def short_hash(*parts: object) -> str:
+    """Eight hexadecimal digits that stand for these JSON-able values, stable across processes."""
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def version_slug(version: str) -> str:
+    """A version as part of an object name: ``2026.02.18`` → ``2026-02-18``."""
+    return version.lower().replace(".", "-")
+
+
+def release_claim(database: str, version: str, release_key: str) -> str:
+    """The claim that holds one release, for ever the same bytes."""
+    return f"{database}-{version_slug(version)}-{release_key}"
+
+
+def models_claim(database: str, models_key: str) -> str:
+    """The claim that holds the ONNX models, shared by releases."""
+    return f"{database}-models-{models_key}"
+
+
+def fetch_job(database: str, fetch_key: str, attempt: int) -> str:
+    """The Job of one attempt at filling a claim."""
+    return f"{database}-fetch-{fetch_key}-{attempt}"
+
+
+def workload(database: str, version: str, revision_key: str) -> str:
+    """The Deployment that serves one release with one pod template."""
+    return f"{database}-{version_slug(version)}-{revision_key}"
+
+
+def labels_for(database: str, component: Component, **extra: str) -> dict[str, str]:
+    """Labels of an object of ours. The owner's own labels are never copied: Argo CD would prune."""
+    return {
+        "app.kubernetes.io/name": "facedb",
+        "app.kubernetes.io/instance": database,
+        COMPONENT_LABEL: component.value,
+        MANAGED_BY_LABEL: MANAGED_BY,
+        DATABASE_LABEL: database,
+        **extra,
+    }
+
+
+def selector_for(database: str) -> str:
+    """The label selector that finds every object of one database."""
+    return f"{DATABASE_LABEL}={database},{MANAGED_BY_LABEL}={MANAGED_BY}"
+
+
+def owner_reference(name: str, uid: str) -> Mapping[str, Any]:
+    """The ownerReference under which the API server removes an object with its FaceDatabase."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": name,
+        "uid": uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }

@@ -1,0 +1,116 @@
+"""What status remembers because nobody can observe it again: last good, bad, target, history.
+
+Pure. ``status.py`` writes these fields and this module reads them back; all else in status is a view.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Good:
+    """A release that was serving when it was recorded, and the objects that serve it."""
+
+    version: str
+    digest: str | None
+    claim: str
+    release_key: str
+    revision_key: str
+    workload: str
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A release that was refused or rolled back.
+
+    ``keys`` name the try that failed (a fetch key, a trial key): another spec or retry token makes other
+    keys, and only then is the release tried again. ``revision_key`` is set when pods ran it.
+    """
+
+    version: str
+    digest: str | None
+    keys: tuple[str, ...]
+    reason: str
+    message: str
+    at: datetime
+    revision_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """The rollout under way: which revision, since when, and what it cost so far."""
+
+    version: str
+    revision_key: str
+    started_at: datetime
+    progressed_at: datetime
+    progress: int
+    unavailable_since: datetime | None
+    unavailable_s: float
+    downloaded_bytes: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """The remembered part of a status."""
+
+    last_good: Good | None = None
+    bad: tuple[Bad, ...] = ()
+    target: Target | None = None
+    raw: Mapping[str, Any] | None = None
+
+
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 time of the API, such as ``2026-11-21T04:02:32Z``, with its zone."""
+    return datetime.fromisoformat(text)
+
+
+def parse_record(status: Mapping[str, Any]) -> Record:
+    """Read the remembered part of a status. Absent parts are absent, never an error."""
+    good = status.get("lastGood")
+    target = status.get("target")
+    return Record(
+        last_good=_good(good) if good else None,
+        bad=tuple(_bad(entry) for entry in status.get("bad") or ()),
+        target=_target(target) if target and "revision" in target else None,
+        raw=status,
+    )
+
+
+def _good(raw: Mapping[str, Any]) -> Good:
+    return Good(
+        version=raw["version"],
+        digest=raw.get("digest"),
+        claim=raw["claim"],
+        release_key=raw["release"],
+        revision_key=raw["revision"],
+        workload=raw["workload"],
+    )
+
+
+def _bad(raw: Mapping[str, Any]) -> Bad:
+    return Bad(
+        version=raw["version"],
+        digest=raw.get("digest"),
+        keys=tuple(raw.get("keys") or ()),
+        reason=raw["reason"],
+        message=raw.get("message", ""),
+        at=parse_time(raw["at"]),
+        revision_key=raw.get("revision"),
+    )
+
+
+def _target(raw: Mapping[str, Any]) -> Target:
+    since = raw.get("unavailableSince")
+    return Target(
+        version=raw["version"],
+        revision_key=raw["revision"],
+        started_at=parse_time(raw["startedAt"]),
+        progressed_at=parse_time(raw["progressedAt"]),
+        progress=int(raw.get("progress", 0)),
+        unavailable_since=parse_time(since) if since else None,
+        unavailable_s=float(raw.get("unavailableSeconds", 0)),
+        downloaded_bytes=int(raw.get("bytesDone", 0)),
+    )

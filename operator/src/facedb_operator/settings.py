@@ -1,0 +1,39 @@
+"""The operator's own settings, read once from the environment at start."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the chart tells the operator.
+
+    Attributes:
+        sidecar_image: used where ``spec.sidecar.image`` is absent.
+        namespaces: the namespaces to watch; empty means all of them.
+        own_namespace: where the leader's Lease lives.
+        identity: this process's name in the Lease; the pod's name, so that a restarted container
+            takes up its own Lease at once.
+        health_port: serves ``/healthz`` (kopf's liveness) on this port.
+        metrics_port: serves ``/metrics`` on this port; 0 for none.
+    """
+
+    sidecar_image: str
+    namespaces: tuple[str, ...]
+    own_namespace: str
+    identity: str
+    health_port: int
+    metrics_port: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
+        """Read ``FACEDB_*``; absent ones have defaults that suit a run by hand."""
+        return cls(
+            sidecar_image=env.get("FACEDB_SIDECAR_IMAGE", "ghcr.io/facedb/sidecar:0.1.0"),
+            namespaces=tuple(n for n in env.get("FACEDB_NAMESPACES", "").split(",") if n),
+            own_namespace=env.get("FACEDB_OWN_NAMESPACE", "default"),
+            identity=env.get("FACEDB_IDENTITY") or env.get("HOSTNAME", "facedb-operator"),
+            health_port=int(env.get("FACEDB_HEALTH_PORT", "8080")),
+            metrics_port=int(env.get("FACEDB_METRICS_PORT", "9090")),
+        )

@@ -1,0 +1,128 @@
+"""Getting the bytes: what to do until the models' and the release's claims are verified.
+
+Pure. Bytes move only in Jobs; this decides which claim and which Job comes next, when a failed attempt
+is made again, and when a release is refused for good.
+"""
+
+from datetime import timedelta
+
+from facedb_operator.facts import FetchJob, JobState, Observed, Verified
+from facedb_operator.names import Component, Reason
+from facedb_operator.record import Bad
+from facedb_operator.spec import FaceDatabase
+from facedb_operator.steps import CreateClaim, DeleteJob, MarkVerified, Plan, StartFetch
+from facedb_release.outcome import Outcome
+
+LOOK_AGAIN = timedelta(seconds=2)
+FIRST_RETRY = timedelta(seconds=10)
+LAST_RETRY = timedelta(minutes=5)
+
+
+def staging(db: FaceDatabase, seen: Observed) -> Plan | None:
+    """The next step towards verified claims; None when they are, or when the release is known bad."""
+    if db.verdict is not None:
+        return None
+    # Two writers on one claim would mix bytes: an outdated Job must be gone before another starts.
+    if stale := stale_jobs(db, seen):
+        steps = tuple(DeleteJob(j.name) for j in stale if not j.deleting)
+        return Plan(Reason.FETCHING, "Stopping an outdated fetch Job.", steps, check_again=LOOK_AGAIN)
+    for component in (Component.MODELS, Component.RELEASE):
+        if (todo := _stage(db, seen, component)) is not None:
+            return todo
+    return None
+
+
+def stale_jobs(db: FaceDatabase, seen: Observed) -> tuple[FetchJob, ...]:
+    """Running Jobs that fetch something that the spec no longer asks for."""
+    wanted = {db.fetch_key, db.models_fetch_key}
+    return tuple(j for j in seen.jobs if j.state is JobState.RUNNING and j.key not in wanted)
+
+
+def retry_delay(attempt: int) -> timedelta:
+    """How long to wait after failed attempt number ``attempt`` (1, 2, …): 10 s, doubled, at most 5 min."""
+    doubled: timedelta = FIRST_RETRY * 2 ** min(attempt - 1, 10)
+    return min(doubled, LAST_RETRY)
+
+
+def what(db: FaceDatabase, component: Component) -> str:
+    """How messages call what a component's Job fetches."""
+    return f"release {db.version}" if component is Component.RELEASE else "the models"
+
+
+def _stage(db: FaceDatabase, seen: Observed, component: Component) -> Plan | None:
+    is_release = component is Component.RELEASE
+    name = db.claim_name if is_release else db.models_claim_name
+    key = db.fetch_key if is_release else db.models_fetch_key
+    thing = what(db, component)
+    claim = seen.claim(name)
+    if claim is not None and claim.verified is not None:
+        return None
+    # The old claim of this name is still going away: creating now would adopt a dying object.
+    if claim is None and any(c.name == name for c in seen.claims):
+        return Plan(Reason.FETCHING, f"Waiting for volume {name} to go away.", check_again=LOOK_AGAIN)
+    if claim is None:
+        return Plan(Reason.FETCHING, f"Creating a volume for {thing}.", (CreateClaim(component),))
+    jobs = sorted((j for j in seen.jobs if j.key == key), key=lambda j: j.attempt)
+    if not jobs:
+        return Plan(Reason.FETCHING, f"Starting to fetch {thing}.", (StartFetch(component, 1),))
+    return _follow(db, seen, component, name, jobs[-1])
+
+
+def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: str, job: FetchJob) -> Plan:
+    thing = what(db, component)
+    if job.deleting:
+        return Plan(Reason.FETCHING, f"Waiting for Job {job.name} to go away.", check_again=LOOK_AGAIN)
+    if job.state is JobState.RUNNING:
+        return _running(thing, job)
+    if job.state is JobState.SUCCEEDED and job.outcome is not None and job.outcome.ok:
+        done = job.outcome
+        facts = Verified(
+            version=done.version,
+            digest=done.digest,
+            performer_count=done.performer_count,
+            face_count=done.face_count,
+            bytes_downloaded=done.bytes_downloaded,
+            warnings=done.warnings,
+        )
+        return Plan(Reason.FETCHING, f"Verified {thing}.", (MarkVerified(claim, facts),))
+    if job.outcome is not None and job.outcome.permanent:
+        return _refused(db, seen, component, job.outcome)
+    return _again_later(seen, component, thing, job)
+
+
+def _running(thing: str, job: FetchJob) -> Plan:
+    # The pod has not started: the user must see why (no image, no node, no volume).
+    if job.blocked:
+        message = f"Job {job.name} for {thing} cannot start: {job.blocked}"
+        return Plan(Reason.FETCH_STUCK, message, check_again=LOOK_AGAIN)
+    at = job.progress
+    if at is None:
+        return Plan(Reason.FETCHING, f"Fetching {thing}: starting.", check_again=LOOK_AGAIN)
+    total = f" of {at.bytes_total / 1e6:.1f} MB" if at.bytes_total else " bytes MB"
+    message = f"Fetching {thing}: {at.phase.lower()}, {at.bytes_done / 1e6:.1f}{total}."
+    return Plan(Reason.FETCHING, message, check_again=LOOK_AGAIN)
+
+
+def _refused(db: FaceDatabase, seen: Observed, component: Component, outcome: Outcome) -> Plan:
+    key = db.fetch_key if component is Component.RELEASE else db.models_fetch_key
+    bad = Bad(
+        version=db.version,
+        digest=outcome.digest,
+        keys=(key,),
+        reason=outcome.reason,
+        message=outcome.message,
+        at=seen.now,
+    )
+    return Plan(bad.reason, bad.message, bad=bad, check_again=timedelta(0))
+
+
+def _again_later(seen: Observed, component: Component, thing: str, job: FetchJob) -> Plan:
+    outcome = job.outcome
+    reason = outcome.reason if outcome else Reason.FETCH_DIED
+    why = outcome.message if outcome else f"Job {job.name} ended without a verdict (killed or evicted)."
+    next_at = (job.finished_at or seen.now) + retry_delay(job.attempt)
+    if seen.now < next_at:
+        message = f"{why} Attempt {job.attempt} at {thing} failed; next at {next_at:%H:%M:%S} UTC."
+        return Plan(reason, message, check_again=next_at - seen.now)
+    message = f"{why} Starting attempt {job.attempt + 1} at {thing}."
+    return Plan(reason, message, (StartFetch(component, job.attempt + 1), DeleteJob(job.name)))
