@@ -1,0 +1,203 @@
+"""One remote file → ranges of it, and all of it once, in order, whatever the connection does meanwhile.
+
+A cut or stalled stream goes on where it stopped (Range with If-Range); when the file is no longer the same, or
+the server answers with something else than what was asked for, nothing is mixed: AssetReplaced.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from facedb_release.errors import AssetReplaced
+from facedb_release.source import Asset
+from facedb_release.transport import Patience, Refused, patiently, request, shown, unavailable
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+
+
+@dataclass
+class Tally:
+    """Bytes of file bodies received so far, repeated ones included, and how many there are in all."""
+
+    received: int = 0
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What the first answer said: size in bytes, validator (ETag, else date), and whether ranges work."""
+
+    size: int | None
+    validator: str | None
+    ranges: bool
+
+
+class RemoteFile:
+    """A file behind a URL. Open it with `open_remote`.
+
+    Attributes:
+        size: in bytes.
+    """
+
+    def __init__(
+        self, client: httpx.Client, asset: Asset, patience: Patience, facts: Opened, tally: Tally
+    ) -> None:
+        self._client = client
+        self._asset = asset
+        self._patience = patience
+        self._facts = facts
+        self._tally = tally
+        self.size = facts.size or 0
+
+    @property
+    def ranges(self) -> bool:
+        """Whether the server gives parts."""
+        return self._facts.ranges
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes [start, end).
+
+        Raises:
+            AssetReplaced: if the file changed.
+            SourceTrouble: if patience ends.
+        """
+        return patiently(self._patience, lambda: b"".join(self._part(start, end)))
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield the whole file in order, resuming after cuts.
+
+        Raises:
+            AssetReplaced: if the file changed.
+            SourceTrouble: if patience ends.
+        """
+        at, failures = 0, 0
+        while at < self.size:
+            began = at
+            try:
+                for chunk in self._part(at, self.size):
+                    at += len(chunk)
+                    yield chunk
+            except Refused as e:
+                # Whatever moved forward earns fresh patience: a bad link may cut a hundred times.
+                failures = 1 if at - began >= self._patience.min_bytes else failures + 1
+                if failures >= self._patience.attempts:
+                    raise e.trouble from e
+                self._patience.pause(failures, e.retry_after)
+
+    def spool(self, path: Path) -> None:
+        """Write the whole file to disk, for a server without ranges; a cut means starting again.
+
+        Raises:
+            SourceTrouble: if patience ends.
+        """
+
+        def attempt() -> bytes:
+            with path.open("wb") as f:
+                for chunk in self._part(0, self.size):
+                    f.write(chunk)
+            return b""
+
+        patiently(self._patience, attempt)
+
+    def _part(self, start: int, end: int) -> Iterator[bytes]:
+        """Yield [start, end) from one answer; Refused when it breaks off."""
+        headers = dict(self._asset.headers)
+        if self.ranges:
+            headers["Range"] = f"bytes={start}-{end - 1}"
+            if self._facts.validator and not self._facts.validator.startswith("W/"):
+                headers["If-Range"] = self._facts.validator
+        with request(self._client, self._asset.url, headers) as response:
+            self._check(response, start, end)
+            yield from self._counted(response, end - start)
+
+    def _counted(self, response: httpx.Response, length: int) -> Iterator[bytes]:
+        """Yield the body; refuse more or fewer bytes than promised, and a drip."""
+        got, pace = 0, Pace(self._patience)
+        for chunk in response.iter_raw():
+            got += len(chunk)
+            self._tally.received += len(chunk)
+            if got > length:
+                raise Refused(unavailable(self._asset.url, "it sends more bytes than it promised"))
+            if pace.too_slow(len(chunk)):
+                raise Refused(unavailable(self._asset.url, "it sends next to nothing (stalled)"))
+            yield chunk
+        if got < length:
+            raise Refused(unavailable(self._asset.url, f"it broke off {length - got} bytes early"))
+
+    def _check(self, response: httpx.Response, start: int, end: int) -> None:
+        """Check that the answer is the part asked for, of the file whose reading began."""
+        facts = _facts(response)
+        if response.status_code in (404, 416):
+            raise Refused(unavailable(self._asset.url, f"it answered {response.status_code} in the middle"))
+        if facts.validator != self._facts.validator or facts.size != self._facts.size:
+            raise AssetReplaced(
+                f"{shown(self._asset.url)} was replaced while it was read; it is read again from the start.",
+                expected=f"{self._facts.validator}, {self._facts.size} bytes",
+                found=f"{facts.validator}, {facts.size} bytes",
+            )
+        if not facts.ranges and (start, end) != (0, self.size):
+            raise AssetReplaced(f"{shown(self._asset.url)} no longer answers with the part asked for.")
+        wanted = f"bytes {start}-{end - 1}/{self.size}"
+        if facts.ranges and response.headers["Content-Range"] != wanted:
+            found = response.headers["Content-Range"]
+            raise Refused(unavailable(self._asset.url, f"it answered {found!r} instead of {wanted!r}"))
+
+
+class Pace:
+    """Whether a stream brings less than min_bytes in stall_seconds."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._since = time.monotonic()
+        self._bytes = 0
+
+    def too_slow(self, arrived: int) -> bool:
+        """Count what arrived; true when the time is up and it was too little."""
+        self._bytes += arrived
+        if self._bytes >= self._patience.min_bytes:
+            self._since, self._bytes = time.monotonic(), 0
+        return time.monotonic() - self._since > self._patience.stall_seconds
+
+
+def open_remote(client: httpx.Client, asset: Asset, patience: Patience, tally: Tally) -> RemoteFile:
+    """Ask for one byte: is the file there, how long is it, are ranges given?
+
+    Raises:
+        ReleaseError: the asset's own error for 404.
+        SourceTrouble: if patience ends, or the size is unknown or not the promised one.
+    """
+    found: list[Opened] = []
+
+    def attempt() -> bytes:
+        with request(client, asset.url, {**dict(asset.headers), "Range": "bytes=0-0"}) as response:
+            if response.status_code == 404:
+                raise asset.missing
+            found.append(_facts(response))
+        return b""
+
+    patiently(patience, attempt)
+    facts = found[-1]
+    if not facts.size:
+        raise unavailable(asset.url, "it does not say how long the file is, or the file is empty")
+    if asset.size is not None and asset.size != facts.size:
+        raise unavailable(asset.url, f"it has {facts.size} bytes where its release promises {asset.size}")
+    tally.total = facts.size
+    return RemoteFile(client, asset, patience, facts, tally)
+
+
+def _facts(response: httpx.Response) -> Opened:
+    """Read what an answer says about the whole file."""
+    validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
+    if response.status_code == 206:
+        form = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if form is None:
+            raise Refused(unavailable(str(response.url), "it answers 206 without a usable Content-Range"))
+        return Opened(int(form[3]), validator, ranges=True)
+    length = response.headers.get("Content-Length", "")
+    return Opened(int(length) if length.isdigit() else None, validator, ranges=False)

@@ -1,0 +1,96 @@
+"""How far a run is: phases and bytes, as JSON lines for the operator or a bar for people."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as RichProgress
+
+
+class Phase(StrEnum):
+    """What a run is doing."""
+
+    RESOLVING = "Resolving"
+    DOWNLOADING = "Downloading"
+    VERIFYING = "Verifying"
+
+
+class Progress(Protocol):
+    """Where a run tells how far it is. Called often; must be cheap."""
+
+    def __call__(self, phase: Phase, done: int, total: int | None, file: str | None) -> None:
+        """Tell the phase, the bytes done and in total, and the file at hand."""
+
+
+def no_progress(phase: Phase, done: int, total: int | None, file: str | None) -> None:
+    """Tell nobody."""
+
+
+class JsonLines:
+    """Progress as JSON lines: the first, then at most one a second and one for each new phase, and the last."""
+
+    def __init__(
+        self, out: TextIO, *, every_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._out = out
+        self._every = every_seconds
+        self._clock = clock
+        self._phase: Phase | None = None
+        self._next = 0.0
+        self._held: str | None = None
+
+    def __call__(self, phase: Phase, done: int, total: int | None, file: str | None) -> None:
+        """Write the line, or hold it back until one is due."""
+        now = self._clock()
+        if phase is self._phase and now < self._next:
+            self._held = self._line(phase, done, total, file)
+            return
+        if phase is not self._phase:
+            self.close()
+        self._phase, self._next, self._held = phase, now + self._every, None
+        self._out.write(self._line(phase, done, total, file))
+        self._out.flush()
+
+    def close(self) -> None:
+        """Write the line that was held back, if any."""
+        if self._held is not None:
+            self._out.write(self._held)
+            self._out.flush()
+            self._held = None
+
+    @staticmethod
+    def _line(phase: Phase, done: int, total: int | None, file: str | None) -> str:
+        line = {"event": "progress", "phase": phase, "bytes_done": done, "bytes_total": total, "file": file}
+        return json.dumps(line, separators=(",", ":")) + "\n"
+
+
+class Bar:
+    """Progress as a bar on a terminal."""
+
+    def __init__(self) -> None:
+        columns = (
+            TextColumn("{task.description:<12}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TextColumn("{task.fields[file]}"),
+        )
+        self._bar = RichProgress(*columns, console=Console(stderr=True))
+        self._tasks: dict[Phase, TaskID] = {}
+        self._bar.start()
+
+    def __call__(self, phase: Phase, done: int, total: int | None, file: str | None) -> None:
+        """Move the phase's bar."""
+        if phase not in self._tasks:
+            self._tasks[phase] = self._bar.add_task(phase, total=total, file="")
+        self._bar.update(self._tasks[phase], completed=done, total=total, file=file or "")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()

@@ -1,0 +1,135 @@
+"""The last file written into a release folder: while it is there, the release is whole and was verified.
+
+Written by fetch (temp, fsync, rename); read by the sidecar before it loads, and by fetch to do nothing twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from facedb_release.contents import MIB
+from facedb_release.errors import Reason, WrongRelease
+from facedb_release.strictjson import parse_json
+
+NAME = ".facedb-receipt.json"
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file: name, size in bytes, sha256 as 64 hex digits."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was verified, and when.
+
+    Attributes:
+        version: calendar version as the manifest has it.
+        digest: `sha256:<hex>` of the archive.
+        files: every file of the release.
+        performer_count: of the manifest.
+        face_count: of the manifest, gaps included.
+        verified_at: RFC 3339, UTC.
+        warnings: what was odd.
+    """
+
+    version: str
+    digest: str
+    files: tuple[FileRecord, ...]
+    performer_count: int
+    face_count: int
+    verified_at: str
+    warnings: tuple[str, ...]
+
+
+def read_receipt(folder: Path) -> Receipt:
+    """Read the folder's receipt and check that each of its files is there with its size.
+
+    Raises:
+        WrongRelease: InvalidReceipt when it is missing or unreadable, MissingFile or WrongChecksum when a file
+            is not as it was.
+    """
+    try:
+        receipt = _parse((folder / NAME).read_bytes())
+    except OSError as e:
+        raise _invalid(f"{folder / NAME} cannot be read: {e.strerror}") from e
+    except (ValueError, TypeError, KeyError) as e:
+        raise _invalid(f"{folder / NAME} cannot be understood: {e}") from e
+    for record in receipt.files:
+        _check_size(folder / record.name, record)
+    return receipt
+
+
+def write_receipt(folder: Path, receipt: Receipt) -> None:
+    """Write the receipt, whole or not at all."""
+    write_whole(folder / NAME, json.dumps(asdict(receipt), indent=2).encode())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there completely or not at all, also after a power cut."""
+    temp = path.with_name(path.name + ".new")
+    with temp.open("wb") as f:
+        f.write(content)
+        f.flush()
+        os.fsync(f.fileno())
+    temp.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the folder's names durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _parse(data: bytes) -> Receipt:
+    raw: dict[str, Any] = parse_json(data, max_bytes=MIB)
+    files = tuple(FileRecord(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in raw["files"])
+    if any(Path(f.name).name != f.name for f in files):
+        raise ValueError("a file name leads elsewhere")
+    return Receipt(
+        version=str(raw["version"]),
+        digest=str(raw["digest"]),
+        files=files,
+        performer_count=int(raw["performer_count"]),
+        face_count=int(raw["face_count"]),
+        verified_at=str(raw["verified_at"]),
+        warnings=tuple(str(w) for w in raw["warnings"]),
+    )
+
+
+def _check_size(path: Path, record: FileRecord) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as e:
+        raise WrongRelease(
+            Reason.MISSING_FILE,
+            f"{record.name} stands in the receipt of {path.parent} but is not there. Fetch the release again.",
+            file=record.name,
+            expected=record.size,
+        ) from e
+    if size != record.size:
+        raise WrongRelease(
+            Reason.WRONG_CHECKSUM,
+            f"{record.name} in {path.parent} has changed since it was verified. Fetch the release again.",
+            file=record.name,
+            expected=f"{record.size} bytes",
+            found=f"{size} bytes",
+        )
+
+
+def _invalid(message: str) -> WrongRelease:
+    return WrongRelease(
+        Reason.INVALID_RECEIPT, f"{message}. The release was not completely fetched.", file=NAME
+    )

@@ -1,0 +1,128 @@
+"""The folder a release is written into: its lock, its free space, the rests of a broken attempt.
+
+While `.facedb-partial` is there, everything else in the folder that has a release's name is ours to remove; it
+goes last, after the receipt. A folder with files of other origin is never touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facedb_release import receipt
+from facedb_release.contents import MIB, Profile
+from facedb_release.errors import NoSpace, Reason, SourceTrouble, WrongRelease
+
+PARTIAL = ".facedb-partial"
+IGNORED = frozenset({"lost+found"})
+MARGIN_BYTES = 16 * MIB
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Make the folder, hold its lock, and translate what the file system says.
+
+    Raises:
+        NoSpace: if it is full.
+        SourceTrouble: VolumeUnavailable, if it cannot be written or somebody else writes it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder):
+            yield
+    except OSError as e:
+        name = Path(e.filename).name if isinstance(e.filename, str) else None
+        if e.errno in _FULL:
+            raise NoSpace(
+                f"The volume of {folder} is full. Make it larger, or remove old releases.", file=name
+            ) from e
+        raise SourceTrouble(
+            Reason.VOLUME_UNAVAILABLE,
+            f"{folder} cannot be written: {e.strerror or e}. Check the volume, its mode and its owner.",
+            file=name,
+            found=e.strerror,
+        ) from e
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as e:
+        raise SourceTrouble(
+            Reason.VOLUME_UNAVAILABLE, f"Another process is writing into {folder}; this one leaves it alone."
+        ) from e
+    finally:
+        os.close(handle)
+
+
+def start(folder: Path, profile: Profile) -> Path:
+    """Remove the rests of a broken attempt and return the empty folder to write into.
+
+    Raises:
+        WrongRelease: AnotherRelease, if the folder holds files that are not ours.
+    """
+    partial = folder / PARTIAL
+    ours = partial.exists() or (folder / receipt.NAME).exists()
+    known = {*profile.required, *profile.optional, receipt.NAME, receipt.NAME + ".new", PARTIAL}
+    strangers = sorted(
+        p.name for p in folder.iterdir() if p.name not in IGNORED and (p.name not in known or not ours)
+    )
+    if strangers:
+        raise WrongRelease(
+            Reason.ANOTHER_RELEASE,
+            f"{folder} holds files that this program did not put there; they are left alone. Use an empty folder.",
+            file=strangers[0],
+            expected="an empty folder",
+            found=", ".join(strangers)[:200],
+        )
+    if partial.exists():
+        shutil.rmtree(partial)
+    partial.mkdir()
+    receipt.sync_folder(folder)
+    return partial
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Check that the volume has room for this many bytes and a margin.
+
+    Raises:
+        NoSpace: with both numbers.
+    """
+    facts = os.statvfs(folder)
+    free = facts.f_bavail * facts.f_frsize
+    if free < needed + MARGIN_BYTES:
+        raise NoSpace(
+            f"The volume of {folder} has too little room for this release; nothing was written. "
+            "Make it larger, or remove old releases.",
+            expected=f"{needed + MARGIN_BYTES} bytes free",
+            found=f"{free} bytes free",
+        )
+
+
+def publish(folder: Path, names: Collection[str], made: receipt.Receipt, profile: Profile) -> None:
+    """Move the verified files to their places, write the receipt, and remove the workplace, in this order."""
+    partial = folder / PARTIAL
+    (folder / receipt.NAME).unlink(missing_ok=True)
+    for stale in {*profile.required, *profile.optional}.difference(names):
+        (folder / stale).unlink(missing_ok=True)
+    for name in names:
+        (partial / name).replace(folder / name)
+    receipt.sync_folder(folder)
+    receipt.write_receipt(folder, made)
+    shutil.rmtree(partial)
+    receipt.sync_folder(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove a workplace that outlived its receipt."""
+    if (folder / PARTIAL).exists():
+        shutil.rmtree(folder / PARTIAL)
