@@ -76,7 +76,21 @@ class Enrolled:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a release is made of."""
+    """What a release is made of.
+
+    Attributes:
+        version: calendar version.
+        performers: synthetic people; enrolled ones come on top.
+        faces: of the synthetic people together.
+        gaps: labels without a name.
+        seed: of everything random.
+        enrolled: real faces, at the first labels.
+        threads: of the index build; more than one is faster and no longer deterministic.
+        ef_construction: of the index build.
+        list_maps: list faces.json and performers.json in the manifest's checksums (real ones do not).
+        absent: optional files that the manifest lists although the archive lacks them.
+        manifest: fields that replace those of the manifest at the end.
+    """
 
     version: str
     performers: int
@@ -87,7 +101,7 @@ class Shape:
     threads: int = 1
     ef_construction: int = 200
     list_maps: bool = False
-    absent: tuple[str, ...] = ()
+    absent: Sequence[str] = ()
     manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -106,11 +120,7 @@ def make_release(
     seed: int = 0,
     enrolled: Sequence[Enrolled] = (),
     compress: bool = True,
-    threads: int = 1,
-    ef_construction: int = 200,
-    list_maps: bool = False,
-    absent: Sequence[str] = (),
-    manifest: Mapping[str, Any] | None = None,
+    **details: Any,
 ) -> Path:
     """Make `<folder>/stash-sense-data-v<version>.zip` and return its path.
 
@@ -123,25 +133,10 @@ def make_release(
         seed: same seed, same bytes (with threads=1).
         enrolled: real faces, at the first labels.
         compress: deflate the members, or store them.
-        threads: of the index build; more than one is faster and no longer deterministic.
-        ef_construction: of the index build.
-        list_maps: list faces.json and performers.json in the manifest's checksums (real ones do not).
-        absent: optional files that the manifest lists although the archive lacks them.
-        manifest: fields that replace those of the manifest at the end.
+        details: further fields of Shape: threads, ef_construction, list_maps, absent, manifest.
     """
-    shape = Shape(
-        version=version,
-        performers=performers,
-        faces=max(performers, round(performers * faces_per_performer)),
-        gaps=gaps,
-        seed=seed,
-        enrolled=tuple(enrolled),
-        threads=threads,
-        ef_construction=ef_construction,
-        list_maps=list_maps,
-        absent=tuple(absent),
-        manifest=dict(manifest or {}),
-    )
+    faces = max(performers, round(performers * faces_per_performer))
+    shape = Shape(version, performers, faces, gaps, seed, tuple(enrolled), **details)
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / archive_name(version)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=folder) as work:

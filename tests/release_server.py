@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import hmac
 import json
 import re
@@ -19,8 +18,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,6 +26,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from release_faults import Faults
+from release_github import releases
 
 __all__ = ["Faults", "ReleaseServer", "Seen"]
 
@@ -185,45 +183,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self._not_found()
 
     def _releases(self, owner: str, repo: str) -> list[dict[str, Any]]:
-        """Return the repository's releases, the newest version first."""
-        folder = self.owner.root / owner / repo
-        tags = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
-        tags.sort(key=lambda p: [int(n) for n in re.findall(r"\d+", p.name)], reverse=True)
-        return [self._release(owner, repo, tag) for tag in tags]
-
-    def _release(self, owner: str, repo: str, tag: Path) -> dict[str, Any]:
-        base = self._base()
-        assets = []
-        for path in sorted(tag.iterdir()):
-            stat = path.stat()
-            number = int(
-                hashlib.sha256(f"{owner}/{repo}/{tag.name}/{path.name}".encode()).hexdigest()[:7], 16
-            )
-            where = quote(f"{owner}/{repo}/{tag.name}/{path.name}")
-            asset = {
-                "id": number,
-                "name": path.name,
-                "size": stat.st_size,
-                "content_type": "application/zip",
-                "state": "uploaded",
-                "url": f"{base}/repos/{owner}/{repo}/releases/assets/{number}",
-                "browser_download_url": f"{base}/download/{where}",
-            }
-            if self.owner.faults.with_digests:
-                asset["digest"] = "sha256:" + _sha256(str(path), stat.st_mtime_ns, stat.st_size)
-            assets.append(asset)
-        when = datetime.fromtimestamp(tag.stat().st_mtime, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        return {
-            "id": int(hashlib.sha256(f"{owner}/{repo}/{tag.name}".encode()).hexdigest()[:7], 16),
-            "tag_name": tag.name,
-            "name": f"Release {tag.name}",
-            "draft": False,
-            "prerelease": False,
-            "created_at": when,
-            "published_at": when,
-            "body": "",
-            "assets": assets,
-        }
+        return releases(
+            self.owner.root, owner, repo, base=self._base(), with_digests=self.owner.faults.with_digests
+        )
 
     # --- the bytes ------------------------------------------------------------------------------------------
 
@@ -338,12 +300,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
         """Keep quiet: `seen` is the log."""
-
-
-@lru_cache(maxsize=256)
-def _sha256(path: str, mtime_ns: int, size: int) -> str:
-    with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def main() -> None:

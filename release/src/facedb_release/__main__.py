@@ -1,4 +1,4 @@
-"""The `facedb` command: fetch, fetch-models, verify, inspect. Exit codes and the termination message are its answer."""
+"""The `facedb` command: fetch, fetch-models, verify, inspect. Its answer is an exit code and a message."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def verify_command(
     def told(outcome: Outcome) -> None:
         typer.echo(outcome.to_json() if as_json else _human(outcome))
 
-    sys.exit(run(work, termination_message, quiet=as_json, told=told))
+    sys.exit(run(work, termination_message, quiet=as_json or not sys.stdout.isatty(), told=told))
 
 
 @app.command("inspect")

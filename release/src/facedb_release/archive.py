@@ -2,7 +2,7 @@
 
 A reader must agree with every other reader about what is inside, so only the plain form is taken: files in
 the root with names we know, stored or deflated, in records that tile the file from its first byte to the
-directory, and nothing else. Whatever `unzip` variants disagree about (measured: duplicates, symlinks, overlaps, bombs,
+directory, and nothing else. Whatever readers disagree about (measured: duplicates, symlinks, overlaps, bombs,
 comments, local headers that differ) is refused, before a byte is written.
 """
 

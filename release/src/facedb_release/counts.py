@@ -1,4 +1,4 @@
-"""Manifest, JSON maps and index headers → do they all speak of the same faces? Pure, but for reading the maps."""
+"""Manifest, JSON maps and index headers → do they all speak of the same faces?"""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def _same(file: str, what: str, expected: int, found: int, said_by: str) -> None
     if expected != found:
         raise WrongRelease(
             Reason.COUNT_MISMATCH,
-            f"{file} holds {found} {what}, but {said_by} says {expected}. The release was put together wrongly.",
+            f"{file} holds {found} {what}, but {said_by} says {expected}. "
+            "The release was put together wrongly.",
             file=file,
             expected=expected,
             found=found,

@@ -1,7 +1,7 @@
 """performers.db → "it can be read, and holds what the sidecar reads", or the reason why not.
 
-The file is hostile until proven good: opened read-only and immutable, with a deadline on every statement (a view
-that never ends passes integrity_check), and a WAL file without its log looks like an empty, intact database.
+The file is hostile until proven good: opened read-only and immutable, with a deadline for all (a view that
+never ends passes integrity_check), and a WAL file without its log looks like an empty, intact database.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _check_bytes(path: Path) -> None:
         _corrupt("it is no SQLite database", expected="SQLite format 3", found=head[:16])
     if head[18:20] != b"\1\1":
         _corrupt(
-            "it is in WAL mode without its log; publish it after wal_checkpoint(TRUNCATE) and journal_mode=DELETE",
+            "it is in WAL mode without its log; checkpoint it and set journal_mode=DELETE before publishing",
             expected="1, 1",
             found=f"{head[18]}, {head[19]}",
         )

@@ -1,7 +1,7 @@
 """One remote file → ranges of it, and all of it once, in order, whatever the connection does meanwhile.
 
-A cut or stalled stream goes on where it stopped (Range with If-Range); when the file is no longer the same, or
-the server answers with something else than what was asked for, nothing is mixed: AssetReplaced.
+A cut or stalled stream goes on where it stopped (Range with If-Range); when the file is no longer the same,
+or the server answers with something else than what was asked for, nothing is mixed: AssetReplaced.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A version and a source → a verified release in a folder, with its receipt. The one flow behind `facedb fetch`."""
+"""A version and a source → a verified release in a folder, with its receipt. What `facedb fetch` does."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def fetch(wanted: FetchRequest, *, progress: Progress = no_progress, tally: Tall
 
 
 def _already_there(wanted: FetchRequest) -> Receipt | None:
-    """Return the folder's receipt when it is for what is wanted; None when there is none, or files are damaged.
+    """Return the folder's receipt when it is for what is wanted; None without one, or with damaged files.
 
     Raises:
         WrongRelease: AnotherRelease, when the folder holds something else.
@@ -85,7 +85,7 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
     try:
         there = read_receipt(wanted.into)
     except WrongRelease:
-        # Damaged at rest: fetched again; the files are replaced one by one only after the new ones are verified.
+        # Damaged at rest: fetched again, and replaced only after the new files were verified.
         return None
     same = parse_version(there.version) == wanted.version and wanted.digest in (None, there.digest)
     if not same:
@@ -195,7 +195,7 @@ def _compare_promise(asset: Asset, unpacked: Unpacked) -> None:
     if asset.digest and asset.digest != unpacked.digest:
         raise WrongRelease(
             Reason.WRONG_DIGEST,
-            f"{asset.name} does not have the digest that its source promises. Its bytes were changed on the way.",
+            f"{asset.name} does not have the digest that its source promises. They were changed on the way.",
             file=asset.name,
             expected=asset.digest,
             found=unpacked.digest,

@@ -1,7 +1,7 @@
 """Model files with known sizes and sha256s → a folder that holds exactly them, with a receipt.
 
-The folder is shared by releases and may hold other models: those are left alone. Weights come from the user's own
-source; none is ever part of an image.
+The folder is shared by releases and may hold other models: those are left alone. Weights come from the
+user's own source; none is ever part of an image.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def no_progress(phase: Phase, done: int, total: int | None, file: str | None) ->
 
 
 class JsonLines:
-    """Progress as JSON lines: the first, then at most one a second and one for each new phase, and the last."""
+    """Progress as JSON lines: the first and last, each new phase, and at most one a second between."""
 
     def __init__(
         self, out: TextIO, *, every_seconds: float = 1.0, clock: Callable[[], float] = time.monotonic

@@ -54,8 +54,8 @@ def read_receipt(folder: Path) -> Receipt:
     """Read the folder's receipt and check that each of its files is there with its size.
 
     Raises:
-        WrongRelease: InvalidReceipt when it is missing or unreadable, MissingFile or WrongChecksum when a file
-            is not as it was.
+        WrongRelease: InvalidReceipt when it is missing or unreadable, MissingFile or WrongChecksum when a
+            file is not as it was.
     """
     try:
         receipt = _parse((folder / NAME).read_bytes())
@@ -115,7 +115,7 @@ def _check_size(path: Path, record: FileRecord) -> None:
     except OSError as e:
         raise WrongRelease(
             Reason.MISSING_FILE,
-            f"{record.name} stands in the receipt of {path.parent} but is not there. Fetch the release again.",
+            f"{record.name} is in the receipt of {path.parent} but is gone. Fetch the release again.",
             file=record.name,
             expected=record.size,
         ) from e

@@ -1,4 +1,4 @@
-"""The local records of a zip → where each member's data begins, when they say what the directory says. Pure."""
+"""The local records of a zip → where each member's data begins, if they agree with the directory. Pure."""
 
 from __future__ import annotations
 

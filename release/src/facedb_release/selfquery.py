@@ -1,7 +1,7 @@
 """The child process that opens one index and asks it for its own vectors. Run by index.check_opens only.
 
-Reads one JSON question on stdin and writes one JSON answer on stdout. It may be killed by what it reads: that is
-why it is a process.
+Reads one JSON question on stdin and writes one JSON answer on stdout. It may be killed by what it reads:
+that is why it is a process.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
 def answer(path: str, labels: list[int]) -> dict[str, Any]:
     """Open the index and count how many of the labels find themselves.
 
-    A vector finds itself when its own label is among the nearest 10, or another one lies at distance 0 (the same
+    A vector finds itself when its own label is among the nearest 10, or another lies at distance 0 (the same
     photo twice in the database).
     """
     import numpy as np

@@ -1,7 +1,7 @@
 """HTTP with patience: requests that are tried again, and errors of our own with what to do in them.
 
-The only module that builds an httpx client. Redirects are followed anew for each request, so a signed URL that
-has run out is simply resolved again.
+The only module that builds an httpx client. Redirects are followed anew for each request, so a signed URL
+that has run out is simply resolved again.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Patience:
 
 
 class Refused(Exception):
-    """An answer that may be another one later; carries the error to end with, and the server's wish to wait."""
+    """An answer that may be another later: the error to end with, and how long the server asks to wait."""
 
     def __init__(self, trouble: SourceTrouble, retry_after: float | None = None) -> None:
         super().__init__(str(trouble))
@@ -109,7 +109,7 @@ def patiently(patience: Patience, attempt: Callable[[], bytes]) -> bytes:
         try:
             return attempt()
         except Refused as e:
-            # A limit that resets in minutes or a missing token is the next run's matter, not the next second's.
+            # A limit that resets in minutes, or a missing token, is the matter of the next run.
             if failures == patience.attempts or e.trouble.reason is Reason.SOURCE_FORBIDDEN:
                 raise e.trouble from e
             patience.pause(failures, e.retry_after)
@@ -120,8 +120,8 @@ def unavailable(url: str, what: str) -> SourceTrouble:
     """Return the error for a source that does not answer as it should."""
     return SourceTrouble(
         Reason.SOURCE_UNAVAILABLE,
-        f"{shown(url)} could not be read: {what}. It is tried again later; check the address, the proxy and the "
-        "network policy if it stays so.",
+        f"{shown(url)} could not be read: {what}. It is tried again later; check the address, the proxy and "
+        "the network policy if it stays so.",
         found=what[:200],
     )
 

@@ -19,8 +19,6 @@ from typing import Protocol
 from facedb_release.archive import (
     DEFLATED,
     LOCAL,
-    MAX_DIRECTORY,
-    TAIL,
     DirectoryPlace,
     Member,
     find_directory,
@@ -33,6 +31,8 @@ from facedb_release.records import judge_descriptor, judge_local, judge_local_na
 
 BLOCK = 1 << 20
 QUEUED_BLOCKS = 8
+# A real directory has 600 bytes.
+FIRST_LOOK = 4096
 Told = Callable[[int, str | None], None]
 
 
@@ -96,10 +96,13 @@ def read_contents(archive: Archive, profile: Profile) -> Contents:
     Raises:
         WrongRelease: see archive.judge.
     """
-    start = max(0, archive.size - MAX_DIRECTORY - TAIL)
+    start = max(0, archive.size - FIRST_LOOK)
     tail = archive.read(start, archive.size)
     place = find_directory(tail, archive.size)
-    directory = tail[place.offset - start : place.offset - start + place.size]
+    if place.offset >= start:
+        directory = tail[place.offset - start : place.offset - start + place.size]
+    else:
+        directory = archive.read(place.offset, place.offset + place.size)
     return Contents(place, directory, judge(directory, place, profile))
 
 

@@ -1,4 +1,4 @@
-"""The files of an unpacked release → "this is a good one", or the first reason why not. Cheapest checks first.
+"""The files of an unpacked release → "this is a good one", or the first reason why not, cheapest first.
 
 The only definition of a valid release: the fetch Job, `facedb verify` and the sidecar all come through here.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from facedb_release import manifest as manifests
 from facedb_release import receipt, volume
 from facedb_release.contents import PROFILE, Profile
-from facedb_release.counts import check_counts, read_maps
+from facedb_release.counts import Maps, check_counts, read_maps
 from facedb_release.database import check_database
 from facedb_release.errors import Reason, WrongRelease
 from facedb_release.index import check_opens, read_header
@@ -85,16 +85,20 @@ def verify_release(
     warnings += check_counts(manifest, maps, headers, profile)
     warnings += check_database(folder / "performers.db", manifest, seconds=limits.database_seconds)
     for name in headers:
-        labels = maps.labels(name)
         progress(Phase.VERIFYING, 0, None, name)
-        warnings += check_opens(
-            folder / name,
-            labels=labels,
-            sample=limits.sample,
-            seconds=limits.index_seconds,
-            extra_bytes=limits.index_extra_bytes,
-        )
+        warnings += _check_index(folder / name, maps, limits)
     return Verified(manifest, files, tuple(dict.fromkeys(warnings)))
+
+
+def _check_index(path: Path, maps: Maps, limits: Limits) -> Iterator[str]:
+    """Open one index elsewhere and let it find its own."""
+    return check_opens(
+        path,
+        labels=maps.labels(path.name),
+        sample=limits.sample,
+        seconds=limits.index_seconds,
+        extra_bytes=limits.index_extra_bytes,
+    )
 
 
 def _names(folder: Path, profile: Profile) -> tuple[str, ...]:
@@ -155,7 +159,7 @@ def _check_hashes(manifest: Manifest, files: Iterable[FileRecord], profile: Prof
         if name in there and there[name] != expected:
             raise WrongRelease(
                 Reason.WRONG_CHECKSUM,
-                f"{name} is not the file that the manifest lists: its sha256 differs. Fetch it from elsewhere.",
+                f"{name} is not the file that the manifest lists: its sha256 differs. Use another source.",
                 file=name,
                 expected=f"sha256:{expected}",
                 found=f"sha256:{there[name]}",
@@ -179,8 +183,8 @@ def _check_pipeline(manifest: Manifest, profile: Profile) -> None:
         if found != expected:
             raise WrongRelease(
                 Reason.INCOMPATIBLE_PIPELINE,
-                f"The faces were made with another pipeline (models.{key}); this sidecar would match them wrongly. "
-                "Use a release made for it.",
+                f"The faces were made with another pipeline (models.{key}); this sidecar would match "
+                "them wrongly. Use a release made for it.",
                 file=manifests.NAME,
                 expected=f"{key}={expected}",
                 found=f"{key}={found}",

@@ -1,7 +1,7 @@
 """The folder a release is written into: its lock, its free space, the rests of a broken attempt.
 
-While `.facedb-partial` is there, everything else in the folder that has a release's name is ours to remove; it
-goes last, after the receipt. A folder with files of other origin is never touched.
+While `.facedb-partial` is there, everything else in the folder that has a release's name is ours to remove;
+it goes last, after the receipt. A folder with files of other origin is never touched.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def start(folder: Path, profile: Profile) -> Path:
     if strangers:
         raise WrongRelease(
             Reason.ANOTHER_RELEASE,
-            f"{folder} holds files that this program did not put there; they are left alone. Use an empty folder.",
+            f"{folder} holds files that this program did not put there; it leaves them alone. "
+            "Use an empty folder.",
             file=strangers[0],
             expected="an empty folder",
             found=", ".join(strangers)[:200],
