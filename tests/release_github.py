@@ -1,4 +1,4 @@
-"""A folder of releases → the JSON that GitHub's releases API would give for it. Used by release_server only."""
+"""A folder of releases → the JSON that GitHub's releases API would give for it. For release_server only."""
 
 from __future__ import annotations
 

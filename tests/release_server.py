@@ -1,7 +1,7 @@
 """A real HTTP server that speaks GitHub's releases API over a folder, for tests, the cluster and the demo.
 
-`<root>/<owner>/<repo>/<tag>/<asset files>` become releases; downloads go, as with GitHub, through a redirect to
-a signed URL that lives for a short time and knows ranges. The whole root is also served under `/files/`.
+`<root>/<owner>/<repo>/<tag>/<asset files>` become releases; downloads go, as with GitHub, through a redirect
+to a signed URL that lives for a short time and knows ranges. The whole root is also served under `/files/`.
 By hand: `python tests/release_server.py --root D --host 0.0.0.0 --port 8080`.
 """
 
