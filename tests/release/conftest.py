@@ -1,0 +1,54 @@
+"""What the release tests share: one good release, a server over a folder of their own, and quick patience."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import make_release
+from facedb_release.fetch import FetchRequest
+from facedb_release.source import GitHub
+from facedb_release.transport import Patience
+from facedb_release.version import parse_version
+from release_server import ReleaseServer
+
+VERSION = "2026.02.18"
+Wanted = Callable[..., FetchRequest]
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip of a small good release."""
+    return make_release(tmp_path_factory.mktemp("good"), VERSION, performers=30)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ReleaseServer]:
+    with ReleaseServer(tmp_path / "root") as running:
+        yield running
+
+
+@pytest.fixture
+def published(server: ReleaseServer, good: Path) -> ReleaseServer:
+    """The server, with the good release on it."""
+    server.publish(good, tag=f"v{VERSION}")
+    return server
+
+
+@pytest.fixture
+def wanted(server: ReleaseServer, tmp_path: Path) -> Wanted:
+    """Make a request for the release, from the server's API unless told otherwise, that waits for nothing."""
+
+    def make(**changes: Any) -> FetchRequest:
+        facts: dict[str, Any] = {
+            "into": tmp_path / "into",
+            "version": parse_version(changes.pop("version", VERSION)),
+            "source": GitHub("owner/data", server.url),
+            "patience": Patience(connect_seconds=2, stall_seconds=0.3, attempts=3, wait=lambda _: None),
+        }
+        return FetchRequest(**(facts | changes))
+
+    return make
