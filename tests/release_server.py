@@ -118,7 +118,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: _Server
-    wbufsize = 0
+    # Headers and body are sent apart; without this the second waits for the first one's acknowledgement.
+    disable_nagle_algorithm = True
 
     def do_HEAD(self) -> None:
         self.do_GET()

@@ -12,6 +12,7 @@ from builders import make_release
 from facedb_release.fetch import FetchRequest
 from facedb_release.source import GitHub
 from facedb_release.transport import Patience
+from facedb_release.verify import Limits
 from facedb_release.version import parse_version
 from release_server import ReleaseServer
 
@@ -40,13 +41,14 @@ def published(server: ReleaseServer, good: Path) -> ReleaseServer:
 
 @pytest.fixture
 def wanted(server: ReleaseServer, tmp_path: Path) -> Wanted:
-    """Make a request for the release, from the server's API unless told otherwise, that waits for nothing."""
+    """Make a request for the release, from the API unless told otherwise; indices stay closed, waits are none."""
 
     def make(**changes: Any) -> FetchRequest:
         facts: dict[str, Any] = {
             "into": tmp_path / "into",
             "version": parse_version(changes.pop("version", VERSION)),
             "source": GitHub("owner/data", server.url),
+            "limits": Limits(sample=0),
             "patience": Patience(connect_seconds=2, stall_seconds=0.3, attempts=3, wait=lambda _: None),
         }
         return FetchRequest(**(facts | changes))

@@ -69,8 +69,7 @@ def fetch(wanted: FetchRequest, *, progress: Progress = no_progress, tally: Tall
             return Fetched(there, already_there=True)
         progress(Phase.RESOLVING, 0, None, None)
         with open_client(wanted.patience, ca_bundle=wanted.ca_bundle) as client:
-            assets = resolve(wanted.source, wanted.version, client, wanted.patience)
-            made = _from_first_good(assets, wanted, client, progress, tally or Tally())
+            made = _with_restarts(wanted, client, progress, tally or Tally())
         return Fetched(made, already_there=False)
 
 
@@ -99,6 +98,17 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
     return there
 
 
+def _with_restarts(wanted: FetchRequest, client: httpx.Client, progress: Progress, tally: Tally) -> Receipt:
+    """Resolve and read; all from zero, a few times, when the asset is replaced meanwhile."""
+    for _ in range(MAX_RESTARTS):
+        try:
+            assets = resolve(wanted.source, wanted.version, client, wanted.patience)
+            return _from_first_good(assets, wanted, client, progress, tally)
+        except AssetReplaced as e:
+            replaced = e
+    raise replaced
+
+
 def _from_first_good(
     assets: tuple[Asset, ...], wanted: FetchRequest, client: httpx.Client, progress: Progress, tally: Tally
 ) -> Receipt:
@@ -106,22 +116,12 @@ def _from_first_good(
     failures: list[ReleaseError] = []
     for asset in assets:
         try:
-            return _with_restarts(asset, wanted, client, progress, tally)
+            return _from(asset, wanted, client, progress, tally)
+        except AssetReplaced:
+            raise
         except (WrongRelease, SourceTrouble) as e:
             failures.append(e)
     raise next((f for f in failures if not f.permanent), failures[0])
-
-
-def _with_restarts(
-    asset: Asset, wanted: FetchRequest, client: httpx.Client, progress: Progress, tally: Tally
-) -> Receipt:
-    """Begin again from zero when the asset is replaced meanwhile, a few times."""
-    for _ in range(MAX_RESTARTS):
-        try:
-            return _from(asset, wanted, client, progress, tally)
-        except AssetReplaced as e:
-            replaced = e
-    raise replaced
 
 
 def _from(

@@ -139,13 +139,14 @@ def check_opens(
         extra_bytes: of address space, beyond the file's size.
 
     Yields:
-        A warning when voyager is not installed, so that nothing was opened.
+        A warning when nothing was opened: voyager is not installed, or the sample is 0.
 
     Raises:
         WrongRelease: CorruptIndex, when it crashes, takes too long, or does not find its own.
     """
-    if importlib.util.find_spec("voyager") is None:
-        yield "the indices were not opened, because voyager is not installed here"
+    if sample == 0 or importlib.util.find_spec("voyager") is None:
+        why = "voyager is not installed here" if sample else "that was switched off"
+        yield f"the indices were not opened, because {why}"
         return
     step = max(1, -(-len(labels) // sample))
     asked = list(labels[::step])

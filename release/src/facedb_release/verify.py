@@ -33,7 +33,7 @@ class Limits:
         database_seconds: for all of SQLite's checks.
         index_seconds: for opening and querying one index, in its own process.
         index_extra_bytes: address space of that process, beyond what the file takes.
-        sample: how many vectors must find themselves.
+        sample: how many vectors must find themselves; 0 leaves the indices closed, which is a warning.
     """
 
     database_seconds: float = 120.0

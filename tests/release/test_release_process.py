@@ -1,0 +1,189 @@
+"""The `facedb` process as a Job sees it: exit codes, termination message, progress lines, kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from builders import with_flipped_byte
+from facedb_release.contents import REQUIRED
+from facedb_release.outcome import MAX_BYTES, Outcome
+from facedb_release.receipt import NAME, read_receipt
+from release_server import ReleaseServer
+
+from .conftest import VERSION
+
+COMMAND = [sys.executable, "-m", "facedb_release"]
+
+
+def facedb(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, env=os.environ | env, check=False
+    )
+
+
+def told(path: Path) -> Outcome:
+    text = path.read_text()
+    assert len(text.encode()) <= MAX_BYTES
+    return Outcome.from_json(text)
+
+
+def from_(server: ReleaseServer, into: Path, message: Path, version: str = VERSION) -> list[object]:
+    github = ["--github", "owner/data", "--api-url", server.url]
+    return ["fetch", "--into", into, "--version", version, *github, "--termination-message", message]
+
+
+def test_a_fetch_ends_with_0_progress_lines_and_an_outcome(published: ReleaseServer, tmp_path: Path) -> None:
+    into, message = tmp_path / "into", tmp_path / "message"
+    done = facedb(*from_(published, into, message))
+
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert all(line["event"] == "progress" for line in lines)
+    assert list(dict.fromkeys(line["phase"] for line in lines)) == ["Resolving", "Downloading", "Verifying"]
+    total = read_receipt(into)
+    last = [line for line in lines if line["phase"] == "Downloading"][-1]
+    assert last["bytes_done"] == last["bytes_total"]
+    outcome = told(message)
+    assert (outcome.ok, outcome.reason, outcome.version) == (True, "Fetched", VERSION)
+    assert (outcome.digest, outcome.face_count) == (total.digest, total.face_count)
+    assert outcome.bytes_total is not None
+    assert outcome.bytes_total <= outcome.bytes_downloaded <= 1.1 * outcome.bytes_total
+
+
+def test_a_fetch_of_what_is_there_says_so(published: ReleaseServer, tmp_path: Path) -> None:
+    into, message = tmp_path / "into", tmp_path / "message"
+    facedb(*from_(published, into, message))
+
+    assert facedb(*from_(published, into, message)).returncode == 0
+    assert (told(message).reason, told(message).bytes_downloaded) == ("AlreadyThere", 0)
+
+
+def test_wrong_bytes_end_with_10_and_name_the_file(server: ReleaseServer, good: Path, tmp_path: Path) -> None:
+    bad = with_flipped_byte(good, "performers.db", out=tmp_path / "bad" / good.name)
+    server.publish(bad, tag=f"v{VERSION}")
+
+    done = facedb(*from_(server, tmp_path / "into", tmp_path / "message"))
+
+    outcome = told(tmp_path / "message")
+    assert done.returncode == 10
+    assert (outcome.ok, outcome.permanent, outcome.reason) == (False, True, "WrongChecksum")
+    assert (outcome.file, outcome.version) == ("performers.db", VERSION)
+    assert outcome.expected != outcome.found
+    assert "WrongChecksum" in done.stderr
+
+
+def test_a_version_that_is_not_there_ends_with_12(published: ReleaseServer, tmp_path: Path) -> None:
+    done = facedb(*from_(published, tmp_path / "into", tmp_path / "message", version="2027.01.01"))
+
+    assert done.returncode == 12
+    assert (told(tmp_path / "message").reason, told(tmp_path / "message").permanent) == (
+        "VersionNotFound",
+        False,
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small volume needs root")
+def test_a_small_volume_ends_with_11_and_both_numbers(published: ReleaseServer, tmp_path: Path) -> None:
+    into = tmp_path / "small"
+    into.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", into], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("this place cannot mount")
+    try:
+        done = facedb(*from_(published, into, tmp_path / "message"))
+    finally:
+        subprocess.run(["umount", into], check=True)
+
+    outcome = told(tmp_path / "message")
+    assert (done.returncode, outcome.reason, outcome.permanent) == (11, "NoSpace", False)
+    assert "bytes free" in (outcome.expected or "")
+    assert "bytes free" in (outcome.found or "")
+
+
+USAGE: dict[str, list[object]] = {
+    "no source": ["fetch", "--into", "x", "--version", VERSION],
+    "two sources": ["fetch", "--into", "x", "--version", VERSION, "--github", "a/b", "--http", "http://x"],
+    "no version": ["fetch", "--into", "x", "--version", "latest", "--http", "http://x"],
+    "no digest": ["fetch", "--into", "x", "--version", VERSION, "--http", "http://x", "--digest", "md5:0"],
+    "no model": ["fetch-models", "--into", "x", "--file", "../x:1:00", "--http", "http://x/{file}"],
+}
+
+
+@pytest.mark.parametrize("arguments", USAGE.values(), ids=USAGE.keys())
+def test_a_command_that_makes_no_sense_ends_with_2(arguments: list[object]) -> None:
+    assert facedb(*arguments).returncode == 2
+
+
+def test_a_bug_ends_with_1_and_still_answers(tmp_path: Path) -> None:
+    # A folder that cannot be listed as a release: verify of a file is outside of what it was made for.
+    (tmp_path / "file").write_text("")
+    done = facedb("verify", tmp_path / "file", "--termination-message", tmp_path / "message")
+
+    assert done.returncode == 1
+    assert told(tmp_path / "message").reason == "Bug"
+    assert "Traceback" in done.stderr
+
+
+def killed_at(command: list[object], reached: Callable[[dict[str, object]], bool]) -> int:
+    """Start, read progress lines until one fits, kill -9, and return the exit status."""
+    process = subprocess.Popen(
+        [*COMMAND, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    with process.stdout as lines:
+        for line in lines:
+            if reached(json.loads(line)):
+                process.send_signal(signal.SIGKILL)
+                break
+    return process.wait()
+
+
+@pytest.mark.parametrize("phase", ["Downloading", "Verifying"])
+def test_a_fetch_that_was_killed_converges_when_run_again(
+    published: ReleaseServer, tmp_path: Path, phase: str
+) -> None:
+    into, message = tmp_path / "into", tmp_path / "message"
+    published.faults.stall_after = 100_000
+    published.faults.stalls_left = 1 if phase == "Downloading" else 0
+    command = from_(published, into, message)
+
+    assert killed_at(command, lambda line: line["phase"] == phase) == -signal.SIGKILL
+    assert not (into / NAME).exists()
+    assert facedb(*command).returncode == 0
+
+    assert told(message).reason == "Fetched"
+    assert sorted(p.name for p in into.iterdir()) == sorted([*REQUIRED, NAME])
+    assert facedb("verify", into).returncode == 0
+
+
+def test_verify_says_what_is_wrong_in_a_folder_as_text_and_as_json(
+    published: ReleaseServer, tmp_path: Path
+) -> None:
+    into = tmp_path / "into"
+    facedb(*from_(published, into, tmp_path / "message"))
+    fine = facedb("verify", into, "--json")
+    (into / "performers.db-wal").write_text("")
+    text, as_json = facedb("verify", into), facedb("verify", into, "--json")
+
+    assert (fine.returncode, Outcome.from_json(fine.stdout).reason) == (0, "Verified")
+    assert (text.returncode, as_json.returncode) == (10, 10)
+    assert text.stdout.startswith("UnexpectedFile: performers.db-wal")
+    assert Outcome.from_json(as_json.stdout).file == "performers.db-wal"
+
+
+def test_inspect_lists_a_zip_and_a_folder(good: Path) -> None:
+    members = json.loads(facedb("inspect", good).stdout)
+
+    assert sorted(m["name"] for m in members) == sorted(REQUIRED)
+    assert json.loads(facedb("inspect", good.parent).stdout) == [
+        {"name": good.name, "size": good.stat().st_size}
+    ]
+    assert facedb("inspect", __file__).returncode == 10
