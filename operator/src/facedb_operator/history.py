@@ -98,8 +98,9 @@ def _transfer(db: FaceDatabase, seen: Observed, old: Target | None) -> Json:
     view: Json = {"job": job.name, "attempt": job.attempt, "fetching": what(db, job.component)}
     if job.progress is not None:
         view["bytesDone"] = job.progress.bytes_done
-        if job.progress.bytes_total is not None:
+        if job.progress.bytes_total:
             view["bytesTotal"] = job.progress.bytes_total
+            view["percent"] = f"{100 * job.progress.bytes_done // job.progress.bytes_total}%"
     return view
 
 

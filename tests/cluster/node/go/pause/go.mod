@@ -1,0 +1,3 @@
+module facedb.dev/node/pause
+
+go 1.26.0

@@ -1,0 +1,65 @@
+"""The bridge that pods and this machine share, and what must be cleaned up after it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from cluster.node import binaries
+from cluster.node.layout import BRIDGE, NODE_IP, POD_NETWORK, state_dir
+from cluster.node.say import NodeError
+
+
+def make_bridge() -> None:
+    """Create the bridge with the node's address, before the kubelet looks for that address."""
+    if not Path("/sys/class/net", BRIDGE).exists():
+        _run("ip", "link", "add", BRIDGE, "type", "bridge")
+    prefix = POD_NETWORK.rpartition("/")[2]
+    _run("ip", "addr", "replace", f"{NODE_IP}/{prefix}", "dev", BRIDGE)
+    _run("ip", "link", "set", BRIDGE, "up")
+    _run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+
+
+def write_cni_config() -> Path:
+    """The CNI configuration of the pods' network; returns its folder."""
+    folder = state_dir() / "cni" / "net.d"
+    folder.mkdir(parents=True, exist_ok=True)
+    first, _, _ = NODE_IP.rpartition(".")
+    config = {
+        "cniVersion": "1.0.0",
+        "name": "facedb",
+        "plugins": [
+            {
+                "type": "bridge",
+                "bridge": BRIDGE,
+                "isGateway": True,
+                "hairpinMode": True,
+                "ipam": {
+                    "type": "host-local",
+                    "dataDir": str(state_dir() / "cni" / "leases"),
+                    "ranges": [[{"subnet": POD_NETWORK, "rangeStart": f"{first}.10", "gateway": NODE_IP}]],
+                    "routes": [{"dst": "0.0.0.0/0"}],
+                },
+            }
+        ],
+    }
+    (folder / "10-facedb.conflist").write_text(json.dumps(config, indent=1))
+    return folder
+
+
+def remove() -> None:
+    """Take the Services' rules and the bridge away."""
+    proxy = binaries.bin_dir() / "kube-proxy"
+    if proxy.exists():
+        _run(str(proxy), "--cleanup", check=False)
+    if Path("/sys/class/net", BRIDGE).exists():
+        _run("ip", "link", "del", BRIDGE)
+
+
+
+
+def _run(*command: str, check: bool = True) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check and done.returncode != 0:
+        raise NodeError(f"{' '.join(command)} failed: {done.stderr.strip()}")
