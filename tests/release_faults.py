@@ -37,6 +37,8 @@ class Faults:
     """Answer 206 with another range than the one asked for."""
     with_digests: bool = True
     """Whether the API gives each asset's sha256."""
+    stalled: threading.Event = field(default_factory=threading.Event, repr=False)
+    """Set once an answer has stalled."""
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _resumed: threading.Event = field(default_factory=threading.Event, repr=False)
 
@@ -46,6 +48,7 @@ class Faults:
 
     def wait_while_stalled(self) -> None:
         """Block until `resume()`."""
+        self.stalled.set()
         self._resumed.wait()
 
     def take_failure(self, path: str) -> bool:

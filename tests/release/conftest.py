@@ -41,7 +41,7 @@ def published(server: ReleaseServer, good: Path) -> ReleaseServer:
 
 @pytest.fixture
 def wanted(server: ReleaseServer, tmp_path: Path) -> Wanted:
-    """Make a request for the release, from the API unless told otherwise; indices stay closed, waits are none."""
+    """Make a request for the release, from the API unless told otherwise, without opening indices."""
 
     def make(**changes: Any) -> FetchRequest:
         facts: dict[str, Any] = {

@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 from builders import with_flipped_byte
+from facedb_release.__main__ import app
 from facedb_release.contents import REQUIRED
 from facedb_release.outcome import MAX_BYTES, Outcome
 from facedb_release.receipt import NAME, read_receipt
@@ -23,10 +25,13 @@ from .conftest import VERSION
 COMMAND = [sys.executable, "-m", "facedb_release"]
 
 
-def facedb(*arguments: object, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, env=os.environ | env, check=False
-    )
+def facedb(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False)
+
+
+def here(*arguments: object) -> Result:
+    """The same command in this process, where starting another one would prove nothing more."""
+    return CliRunner().invoke(app, list(map(str, arguments)))
 
 
 def told(path: Path) -> Outcome:
@@ -40,7 +45,9 @@ def from_(server: ReleaseServer, into: Path, message: Path, version: str = VERSI
     return ["fetch", "--into", into, "--version", version, *github, "--termination-message", message]
 
 
-def test_a_fetch_ends_with_0_progress_lines_and_an_outcome(published: ReleaseServer, tmp_path: Path) -> None:
+def test_a_fetch_ends_with_0_progress_lines_and_an_outcome_and_so_does_a_second_one(
+    published: ReleaseServer, tmp_path: Path
+) -> None:
     into, message = tmp_path / "into", tmp_path / "message"
     done = facedb(*from_(published, into, message))
 
@@ -57,12 +64,7 @@ def test_a_fetch_ends_with_0_progress_lines_and_an_outcome(published: ReleaseSer
     assert outcome.bytes_total is not None
     assert outcome.bytes_total <= outcome.bytes_downloaded <= 1.1 * outcome.bytes_total
 
-
-def test_a_fetch_of_what_is_there_says_so(published: ReleaseServer, tmp_path: Path) -> None:
-    into, message = tmp_path / "into", tmp_path / "message"
-    facedb(*from_(published, into, message))
-
-    assert facedb(*from_(published, into, message)).returncode == 0
+    assert here(*from_(published, into, message)).exit_code == 0
     assert (told(message).reason, told(message).bytes_downloaded) == ("AlreadyThere", 0)
 
 
@@ -81,9 +83,9 @@ def test_wrong_bytes_end_with_10_and_name_the_file(server: ReleaseServer, good: 
 
 
 def test_a_version_that_is_not_there_ends_with_12(published: ReleaseServer, tmp_path: Path) -> None:
-    done = facedb(*from_(published, tmp_path / "into", tmp_path / "message", version="2027.01.01"))
+    done = here(*from_(published, tmp_path / "into", tmp_path / "message", version="2027.01.01"))
 
-    assert done.returncode == 12
+    assert done.exit_code == 12
     assert (told(tmp_path / "message").reason, told(tmp_path / "message").permanent) == (
         "VersionNotFound",
         False,
@@ -98,12 +100,12 @@ def test_a_small_volume_ends_with_11_and_both_numbers(published: ReleaseServer, 
     if mounted.returncode:
         pytest.skip("this place cannot mount")
     try:
-        done = facedb(*from_(published, into, tmp_path / "message"))
+        done = here(*from_(published, into, tmp_path / "message"))
     finally:
         subprocess.run(["umount", into], check=True)
 
     outcome = told(tmp_path / "message")
-    assert (done.returncode, outcome.reason, outcome.permanent) == (11, "NoSpace", False)
+    assert (done.exit_code, outcome.reason, outcome.permanent) == (11, "NoSpace", False)
     assert "bytes free" in (outcome.expected or "")
     assert "bytes free" in (outcome.found or "")
 
@@ -119,71 +121,63 @@ USAGE: dict[str, list[object]] = {
 
 @pytest.mark.parametrize("arguments", USAGE.values(), ids=USAGE.keys())
 def test_a_command_that_makes_no_sense_ends_with_2(arguments: list[object]) -> None:
-    assert facedb(*arguments).returncode == 2
+    assert here(*arguments).exit_code == 2
 
 
-def test_a_bug_ends_with_1_and_still_answers(tmp_path: Path) -> None:
+def test_a_bug_ends_with_1_and_still_answers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     # A folder that cannot be listed as a release: verify of a file is outside of what it was made for.
     (tmp_path / "file").write_text("")
-    done = facedb("verify", tmp_path / "file", "--termination-message", tmp_path / "message")
+    done = here("verify", tmp_path / "file", "--termination-message", tmp_path / "message")
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert told(tmp_path / "message").reason == "Bug"
-    assert "Traceback" in done.stderr
-
-
-def killed_at(command: list[object], reached: Callable[[dict[str, object]], bool]) -> int:
-    """Start, read progress lines until one fits, kill -9, and return the exit status."""
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    with process.stdout as lines:
-        for line in lines:
-            if reached(json.loads(line)):
-                process.send_signal(signal.SIGKILL)
-                break
-    return process.wait()
+    assert "Traceback" in caplog.text
 
 
 @pytest.mark.parametrize("phase", ["Downloading", "Verifying"])
 def test_a_fetch_that_was_killed_converges_when_run_again(
     published: ReleaseServer, tmp_path: Path, phase: str
 ) -> None:
-    into, message = tmp_path / "into", tmp_path / "message"
-    published.faults.stall_after = 100_000
-    published.faults.stalls_left = 1 if phase == "Downloading" else 0
-    command = from_(published, into, message)
+    into, message, faults = tmp_path / "into", tmp_path / "message", published.faults
+    faults.stall_after, faults.stalls_left = 100_000, int(phase == "Downloading")
+    command = [*COMMAND, *map(str, from_(published, into, message))]
 
-    assert killed_at(command, lambda line: line["phase"] == phase) == -signal.SIGKILL
+    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert first.stdout is not None
+    with first.stdout as lines:
+        next(line for line in lines if json.loads(line)["phase"] == phase)
+        if phase == "Downloading":
+            assert faults.stalled.wait(20)
+        first.send_signal(signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
     assert not (into / NAME).exists()
-    assert facedb(*command).returncode == 0
 
+    assert here(*from_(published, into, message)).exit_code == 0
     assert told(message).reason == "Fetched"
     assert sorted(p.name for p in into.iterdir()) == sorted([*REQUIRED, NAME])
-    assert facedb("verify", into).returncode == 0
+    assert here("verify", into).exit_code == 0
 
 
 def test_verify_says_what_is_wrong_in_a_folder_as_text_and_as_json(
     published: ReleaseServer, tmp_path: Path
 ) -> None:
     into = tmp_path / "into"
-    facedb(*from_(published, into, tmp_path / "message"))
-    fine = facedb("verify", into, "--json")
+    here(*from_(published, into, tmp_path / "message"))
+    fine = here("verify", into, "--json")
     (into / "performers.db-wal").write_text("")
-    text, as_json = facedb("verify", into), facedb("verify", into, "--json")
+    text, as_json = here("verify", into), here("verify", into, "--json")
 
-    assert (fine.returncode, Outcome.from_json(fine.stdout).reason) == (0, "Verified")
-    assert (text.returncode, as_json.returncode) == (10, 10)
+    assert (fine.exit_code, Outcome.from_json(fine.stdout).reason) == (0, "Verified")
+    assert (text.exit_code, as_json.exit_code) == (10, 10)
     assert text.stdout.startswith("UnexpectedFile: performers.db-wal")
     assert Outcome.from_json(as_json.stdout).file == "performers.db-wal"
 
 
 def test_inspect_lists_a_zip_and_a_folder(good: Path) -> None:
-    members = json.loads(facedb("inspect", good).stdout)
+    members = json.loads(here("inspect", good).stdout)
 
     assert sorted(m["name"] for m in members) == sorted(REQUIRED)
-    assert json.loads(facedb("inspect", good.parent).stdout) == [
+    assert json.loads(here("inspect", good.parent).stdout) == [
         {"name": good.name, "size": good.stat().st_size}
     ]
-    assert facedb("inspect", __file__).returncode == 10
+    assert here("inspect", __file__).exit_code == 10

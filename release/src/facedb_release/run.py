@@ -56,7 +56,7 @@ def run(
         quiet: whether to say nothing about progress.
         told: gets the outcome at the end; else it is logged.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr, force=True)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     started, tally = time.monotonic(), Tally()
     bar = None if quiet else Bar() if sys.stdout.isatty() else JsonLines(sys.stdout)
