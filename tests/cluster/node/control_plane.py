@@ -10,11 +10,15 @@ from cluster.node import binaries, certificates, processes
 from cluster.node.layout import (
     API_PORT,
     CLUSTER_DOMAIN,
+    CONTROLLERS_PORT,
     ETCD_PEER_PORT,
     ETCD_PORT,
     NODE_IP,
     NODE_NAME,
     POD_NETWORK,
+    PROXY_HEALTH_PORT,
+    PROXY_METRICS_PORT,
+    SCHEDULER_PORT,
     SERVICE_NETWORK,
     api_url,
     state_dir,
@@ -102,6 +106,7 @@ def _controllers() -> None:
         "use-service-account-credentials": "true",
         "leader-elect": "false",
         "bind-address": "127.0.0.1",
+        "secure-port": str(CONTROLLERS_PORT),
         "cluster-cidr": POD_NETWORK,
         "allocate-node-cidrs": "false",
     }
@@ -113,6 +118,7 @@ def _controllers() -> None:
         "authorization-kubeconfig": kubeconfig,
         "leader-elect": "false",
         "bind-address": "127.0.0.1",
+        "secure-port": str(SCHEDULER_PORT),
     }
     _start("kube-scheduler", flags)
 
@@ -129,8 +135,8 @@ def _proxy() -> None:
         "conntrack-max-per-core": "0",
         "conntrack-tcp-timeout-established": "0",
         "conntrack-tcp-timeout-close-wait": "0",
-        "metrics-bind-address": "127.0.0.1:0",
-        "healthz-bind-address": "127.0.0.1:0",
+        "metrics-bind-address": f"127.0.0.1:{PROXY_METRICS_PORT}",
+        "healthz-bind-address": f"127.0.0.1:{PROXY_HEALTH_PORT}",
     }
     _start("kube-proxy", flags)
 

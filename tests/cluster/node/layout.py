@@ -21,6 +21,11 @@ API_PORT: Final = 16443
 ETCD_PORT: Final = 12379
 ETCD_PEER_PORT: Final = 12380
 KUBELET_PORT: Final = 20250
+# Kubernetes' own ports + 10,000, so that another node on this machine keeps its own.
+CONTROLLERS_PORT: Final = 20257
+SCHEDULER_PORT: Final = 20259
+PROXY_METRICS_PORT: Final = 20249
+PROXY_HEALTH_PORT: Final = 20256
 CLUSTER_DOMAIN: Final = "cluster.local"
 CGROUP: Final = "facedb"
 
