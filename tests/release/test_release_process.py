@@ -158,6 +158,22 @@ def test_a_fetch_that_was_killed_converges_when_run_again(
     assert here("verify", into).exit_code == 0
 
 
+def test_a_fetch_that_is_told_to_stop_says_so_and_ends_with_12(
+    published: ReleaseServer, tmp_path: Path
+) -> None:
+    into, message = tmp_path / "into", tmp_path / "message"
+    published.faults.stall_after, published.faults.stalls_left = 100_000, 1
+    command = [*COMMAND, *map(str, from_(published, into, message))]
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        assert published.faults.stalled.wait(20)
+        process.terminate()
+        assert process.wait(20) == 12
+
+    assert (told(message).reason, told(message).permanent) == ("Interrupted", False)
+    assert told(message).bytes_downloaded >= 100_000
+
+
 def test_verify_says_what_is_wrong_in_a_folder_as_text_and_as_json(
     published: ReleaseServer, tmp_path: Path
 ) -> None:

@@ -87,7 +87,7 @@ def check_database(path: Path, manifest: Manifest, *, seconds: float) -> Iterato
     deadline = time.monotonic() + seconds
     try:
         with closing(_open(path)) as db:
-            db.set_progress_handler(lambda: int(time.monotonic() > deadline), 10_000)
+            db.set_progress_handler(lambda: int(time.monotonic() > deadline), 1_000)
             yield from _check_schema(db)
             _check_integrity(db)
             yield from _check_rows(db, manifest)

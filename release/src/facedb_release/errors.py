@@ -36,6 +36,7 @@ class Reason(StrEnum):
     SOURCE_FORBIDDEN = "SourceForbidden"
     VOLUME_UNAVAILABLE = "VolumeUnavailable"
     NO_SPACE = "NoSpace"
+    INTERRUPTED = "Interrupted"
     ANOTHER_RELEASE = "AnotherRelease"
     WRONG_VERSION = "WrongVersion"
     WRONG_CHECKSUM = "WrongChecksum"

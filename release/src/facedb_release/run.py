@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedb_release.download import Tally
-from facedb_release.errors import ExitCode, ReleaseError
+from facedb_release.errors import ExitCode, Reason, ReleaseError, SourceTrouble
 from facedb_release.outcome import Outcome
 from facedb_release.progress import Bar, JsonLines, Progress, no_progress
 
@@ -59,15 +60,20 @@ def run(
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     started, tally = time.monotonic(), Tally()
+    # As the first process of a container SIGTERM would be ignored without a handler.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     bar = None if quiet else Bar() if sys.stdout.isatty() else JsonLines(sys.stdout)
     try:
         outcome, code = _good(work(bar or no_progress, tally), tally), ExitCode.GOOD
     except ReleaseError as e:
         outcome, code = _bad(e, tally, version), e.exit_code
+    except KeyboardInterrupt:
+        outcome, code = _bad(_interrupted(), tally, version), ExitCode.TRANSIENT
     except Exception as e:
         log.exception("A bug in facedb")
         outcome, code = _bug(e, tally, version), ExitCode.BUG
     finally:
+        signal.signal(signal.SIGTERM, before)
         if bar is not None:
             bar.close()
     _answer(outcome, round(time.monotonic() - started, 3), termination_message, told or _logged)
@@ -125,6 +131,13 @@ def _bad(error: ReleaseError, tally: Tally, version: str | None) -> Outcome:
         file=error.file,
         expected=error.expected,
         found=error.found,
+    )
+
+
+def _interrupted() -> SourceTrouble:
+    return SourceTrouble(
+        Reason.INTERRUPTED,
+        "The run was told to stop before it was done. Nothing half-done is used; run it again.",
     )
 
 

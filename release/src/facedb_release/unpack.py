@@ -146,7 +146,7 @@ class Pump:
         self._stopped.set()
         while self._thread.is_alive() and not self._blocks.empty():
             self._blocks.get_nowait()
-        self._thread.join(timeout=2.0)
+        self._thread.join(timeout=0.5)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the blocks; an error of the thread is raised here."""
