@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cluster.places import Place, current_cluster, own_cluster
+from enrolment import astronaut
+
 from cluster.client_pod import ClientPod
 from cluster.kubernetes import Kubernetes
-from cluster.places import Place, current_cluster, own_cluster
 from cluster.stage import CORRUPT, FIRST, SECOND, Stage, database, install_chart, prepare
 from cluster.waiting import wait_until
-from enrolment import astronaut
 from release_server import ReleaseServer
 
 NAMESPACE = "facedb-demo"
@@ -47,7 +48,7 @@ class Demo:
         print(f"\n$ kubectl {' '.join(args)}\n{self.kubernetes.kubectl(*args, '-n', NAMESPACE)}", flush=True)
 
     def bump(self, version: str) -> None:
-        """kubectl apply of the database at this version."""
+        """Kubectl apply of the database at this version."""
         spec = self.stage.spec(self.server, version)
         self.kubernetes.apply(database(NAME, NAMESPACE, spec))
         self.tell(f"kubectl apply: version {version}")
@@ -110,7 +111,9 @@ class Demo:
         print("\nHistory:")
         for entry in found["status"].get("history", []):
             print(f"  {json.dumps(entry)}")
-        self.show("get", "events", "--field-selector", f"involvedObject.name={NAME}", "--sort-by=.lastTimestamp")
+        self.show(
+            "get", "events", "--field-selector", f"involvedObject.name={NAME}", "--sort-by=.lastTimestamp"
+        )
         self.show("get", "pods,pvc,jobs")
         print(f"Versions that the client saw: {' → '.join(client_versions)}")
         for failure in failures:

@@ -37,7 +37,7 @@ class Kubernetes:
         return self._run("helm", *args)
 
     def apply(self, *objects: dict[str, Any]) -> str:
-        """kubectl apply of these objects, by server-side apply."""
+        """Kubectl apply of these objects, by server-side apply."""
         body = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         return self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(body))
 
@@ -75,7 +75,9 @@ class Kubernetes:
         command = [_which(tool, env["PATH"]), *args]
         done = subprocess.run(command, input=stdin, env=env, capture_output=True, text=True, check=False)
         if check and done.returncode != 0:
-            raise RuntimeError(f"{tool} {' '.join(args)} failed:\n{done.stderr.strip() or done.stdout.strip()}")
+            raise RuntimeError(
+                f"{tool} {' '.join(args)} failed:\n{done.stderr.strip() or done.stdout.strip()}"
+            )
         return done.stdout
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from model_pack import ModelFile, build_model_pack
+
 from builders import Enrolled, make_release, with_flipped_byte, without_member
 from cluster.kubernetes import Kubernetes
-from model_pack import ModelFile, build_model_pack
 from release_server import ReleaseServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,9 @@ class Stage:
             "version": version,
             "source": {"github": {"repository": DATA_REPOSITORY, "apiURL": server.url}},
             "models": {
-                "source": {"github": {"repository": MODELS_REPOSITORY, "apiURL": server.url, "tag": "models"}},
+                "source": {
+                    "github": {"repository": MODELS_REPOSITORY, "apiURL": server.url, "tag": "models"}
+                },
                 "files": [{"name": m.name, "size": m.size, "sha256": m.sha256} for m in self.models],
             },
             "storage": {"size": "1Gi", "modelsSize": "256Mi"},

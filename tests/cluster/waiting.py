@@ -11,7 +11,9 @@ T = TypeVar("T")
 POLL_S = 0.25
 
 
-def wait_until(check: Callable[[], T], what: str, *, timeout_s: float, tell: Callable[[], str] | None = None) -> T:
+def wait_until(
+    check: Callable[[], T], what: str, *, timeout_s: float, tell: Callable[[], str] | None = None
+) -> T:
     """Call ``check`` until it returns something true, and return that.
 
     Args:

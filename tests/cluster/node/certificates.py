@@ -1,4 +1,4 @@
-"""A certificate authority, the certificates under it, and a kubeconfig for each component. openssl does it."""
+"""A certificate authority, certificates under it, and a kubeconfig for each component; openssl does it."""
 
 from __future__ import annotations
 

@@ -113,7 +113,12 @@ def _build(recipe: Recipe, name: str) -> None:
 
 
 def _has(name: str) -> bool:
-    return subprocess.run(_command("inspect", "--type", "image", name), capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run(
+            _command("inspect", "--type", "image", name), capture_output=True, check=False
+        ).returncode
+        == 0
+    )
 
 
 def _command(*args: str) -> list[str]:

@@ -49,7 +49,7 @@ def kubeconfig() -> Path:
 
 
 def containerd_socket() -> Path:
-    """containerd's gRPC address."""
+    """Containerd's gRPC address."""
     return state_dir() / "containerd.sock"
 
 

@@ -57,8 +57,6 @@ def remove() -> None:
         _run("ip", "link", "del", BRIDGE)
 
 
-
-
 def _run(*command: str, check: bool = True) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:

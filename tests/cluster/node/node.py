@@ -68,7 +68,7 @@ def node_is_ready() -> bool:
 
 
 def kubectl(*args: str, stdin: str | None = None, check: bool = True) -> str:
-    """kubectl as the node's administrator."""
+    """Kubectl as the node's administrator."""
     command = [binaries.find("kubectl"), "--kubeconfig", str(kubeconfig()), *args]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:

@@ -63,19 +63,24 @@ def problems(machine: Machine) -> tuple[str, ...]:
     """One message for each thing that only the user can change. Pure."""
     found = []
     if machine.platform != "linux":
-        found.append("The test node runs on Linux only. Use `make demo CLUSTER=current` with a cluster of yours.")
+        found.append(
+            "The test node runs on Linux only. Use `make demo CLUSTER=current` with a cluster of yours."
+        )
     if machine.user_id != 0:
         found.append("The test node needs root (it makes a bridge, mounts and containers). Run with sudo.")
     if machine.go_version is None:
         found.append("Go was not found on PATH. Install Go 1.26 or newer: https://go.dev/doc/install")
     elif go_number(machine.go_version) < GO_NEEDED:
-        found.append(f"Go {machine.go_version} is too old. Install Go 1.26 or newer: https://go.dev/doc/install")
+        found.append(
+            f"Go {machine.go_version} is too old. Install Go 1.26 or newer: https://go.dev/doc/install"
+        )
     if machine.missing and not machine.has_apt:
         found.append(f"These tools are missing and there is no apt-get: {', '.join(machine.missing)}.")
     if machine.foreign_bridge:
         found.append(
-            f"A network bridge {BRIDGE} exists, but no node of ours in {state_dir()}. Another copy runs with "
-            f"another FACEDB_CLUSTER_DIR, or died: take that one down, or remove it with `ip link del {BRIDGE}`."
+            f"A network bridge {BRIDGE} exists, but no node of ours in {state_dir()}. Another copy runs "
+            "with another FACEDB_CLUSTER_DIR, or died: take that one down, or remove the bridge with "
+            f"`ip link del {BRIDGE}`."
         )
     return tuple(found)
 

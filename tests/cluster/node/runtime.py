@@ -65,7 +65,7 @@ def start() -> None:
 
 
 def ctr(*args: str, check: bool = True) -> str:
-    """containerd's own client, in Kubernetes' namespace."""
+    """Containerd's own client, in Kubernetes' namespace."""
     command = [binaries.find("ctr"), "-a", str(containerd_socket()), "-n", "k8s.io", *args]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:

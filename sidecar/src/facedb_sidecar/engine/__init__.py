@@ -1,0 +1,117 @@
+"""The engine: one verified release and one set of models, fully loaded and immutable.
+
+``Engine.load`` either returns an engine that has answered a warm request and found its own stored faces, or
+raises ``LoadError``. To serve another release, load another engine and replace the reference.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facedb_release.errors import ReleaseError
+from facedb_release.manifest import Manifest, parse_manifest
+from facedb_release.receipt import Receipt, read_receipt
+from facedb_sidecar.engine.catalog import Catalog, load_catalog
+from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.engine.faces import Face, embed_arcface, embed_facenet, find_faces
+from facedb_sidecar.engine.index import FaceIndex, open_index
+from facedb_sidecar.engine.matching import CANDIDATES, Match, rank
+from facedb_sidecar.engine.models import Models, load_models
+
+__all__ = ["Engine", "Identified", "LoadError"]
+
+Image = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A face of an image and who it may be, most likely first."""
+
+    face: Face
+    matches: tuple[Match, ...]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Everything that an answer needs, loaded.
+
+    Attributes:
+        receipt: what was verified when the release was fetched.
+        manifest: what the release says of itself.
+        checked: how many stored faces found themselves at load.
+    """
+
+    receipt: Receipt
+    manifest: Manifest
+    models: Models
+    facenet: FaceIndex
+    arcface: FaceIndex
+    catalog: Catalog
+    checked: int
+
+    @classmethod
+    def load(cls, release_dir: Path, models_dir: Path, device: str) -> "Engine":
+        """Load, warm up and check. Takes seconds and, for a full release, about 2 GB of memory.
+
+        Args:
+            release_dir: a folder that ``facedb fetch`` filled, with its receipt.
+            models_dir: a folder with the three ONNX files.
+            device: ``gpu`` or ``cpu``.
+
+        Raises:
+            LoadError: the release or the models cannot be served.
+        """
+        try:
+            receipt = read_receipt(release_dir)
+            manifest = parse_manifest((release_dir / "manifest.json").read_bytes())
+        except ReleaseError as error:
+            raise LoadError(str(error.reason), str(error)) from error
+        models = load_models(models_dir, device)
+        facenet = open_index(release_dir / "face_facenet.voy")
+        arcface = open_index(release_dir / "face_arcface.voy")
+        catalog = load_catalog(release_dir)
+        _check_sizes(catalog, facenet, arcface)
+        _warm_up(models)
+        checked = facenet.self_check() + arcface.self_check()
+        return cls(receipt, manifest, models, facenet, arcface, catalog, checked)
+
+    def identify(
+        self, image: Image, *, top_k: int, max_distance: float, min_confidence: float, min_size: int = 0
+    ) -> tuple[Identified, ...]:
+        """Find the faces of an image and who they may be.
+
+        Args:
+            image: (h, w, 3) uint8, RGB.
+            top_k: matches for each face, at most.
+            max_distance: in [0, 2].
+            min_confidence: of the detection, in [0, 1].
+            min_size: pixels.
+        """
+        faces = find_faces(self.models, image, min_confidence=min_confidence, min_size=min_size)
+        return tuple(Identified(face, self._matches(face, top_k, max_distance)) for face in faces)
+
+    def _matches(self, face: Face, top_k: int, max_distance: float) -> tuple[Match, ...]:
+        return rank(
+            self.facenet.query(face.facenet, CANDIDATES),
+            self.arcface.query(face.arcface, CANDIDATES),
+            self.catalog,
+            max_distance=max_distance,
+            top_k=top_k,
+        )
+
+
+def _check_sizes(catalog: Catalog, facenet: FaceIndex, arcface: FaceIndex) -> None:
+    if not len(catalog.faces) == len(facenet) == len(arcface):
+        counts = f"faces.json {len(catalog.faces)}, facenet {len(facenet)}, arcface {len(arcface)}"
+        raise LoadError("CountMismatch", f"The release's files hold different numbers of faces: {counts}.")
+
+
+def _warm_up(models: Models) -> None:
+    """One run through each network: the first is slow, and would meet a user's time-out."""
+    size = models.detector.input_size
+    find_faces(models, np.zeros((size[1], size[0], 3), np.uint8))
+    crop = [np.zeros((112, 112, 3), np.uint8)]
+    embed_facenet(models.facenet, crop)
+    embed_arcface(models.arcface, crop)
