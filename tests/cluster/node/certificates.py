@@ -21,6 +21,9 @@ CLIENTS = {
     "proxy": ("system:kube-proxy", ""),
 }
 
+# What RFC 5280 asks of every certificate, and Python 3.13 insists on.
+_LEAF = "basicConstraints=CA:FALSE\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
+
 
 def folder() -> Path:
     """Where keys and certificates lie."""
@@ -34,6 +37,8 @@ def make() -> None:
         _openssl(
             *("req", "-x509", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
             *("-days", "365", "-subj", "/CN=facedb-ca", "-keyout", "ca.key", "-out", "ca.crt"),
+            # Python 3.13 refuses an authority that does not say what its key is for.
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
         )
         _openssl("genrsa", "-out", "service-account.key", "2048")
     names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", NODE_NAME]
@@ -53,7 +58,7 @@ def _issue(name: str, common: str, organisation: str, extension: str) -> None:
     if (folder() / f"{name}.crt").exists():
         return
     subject = f"/CN={common}" + (f"/O={organisation}" if organisation else "")
-    (folder() / f"{name}.ext").write_text(extension)
+    (folder() / f"{name}.ext").write_text(_LEAF + extension)
     _openssl(
         *("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
         *("-subj", subject, "-keyout", f"{name}.key", "-out", f"{name}.csr"),
