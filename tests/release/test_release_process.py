@@ -180,10 +180,14 @@ def test_verify_says_what_is_wrong_in_a_folder_as_text_and_as_json(
     into = tmp_path / "into"
     here(*from_(published, into, tmp_path / "message"))
     fine = here("verify", into, "--json")
+    faces = (into / "faces.json").read_bytes()
+    (into / "faces.json").write_bytes(faces.replace(b"0", b"1", 1))
+    changed = here("verify", into, "--json")
     (into / "performers.db-wal").write_text("")
     text, as_json = here("verify", into), here("verify", into, "--json")
 
     assert (fine.exit_code, Outcome.from_json(fine.stdout).reason) == (0, "Verified")
+    assert (Outcome.from_json(changed.stdout).reason, changed.exit_code) == ("WrongChecksum", 10)
     assert (text.exit_code, as_json.exit_code) == (10, 10)
     assert text.stdout.startswith("UnexpectedFile: performers.db-wal")
     assert Outcome.from_json(as_json.stdout).file == "performers.db-wal"

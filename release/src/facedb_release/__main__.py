@@ -119,7 +119,7 @@ def verify_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
     termination_message: TerminationOption = None,
 ) -> None:
-    """Verify an unpacked release, from its bytes, without trusting a receipt."""
+    """Verify an unpacked release from its bytes; a receipt can only add reasons to refuse it."""
 
     def work(progress: Progress, tally: Tally) -> Finished:
         return _described(verify_release(folder, progress=progress), folder)

@@ -61,8 +61,15 @@ class Refused(Exception):
 
 
 def open_client(patience: Patience, *, ca_bundle: Path | None = None) -> httpx.Client:
-    """Return a client that honours proxies from the environment and an own CA."""
-    context = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else True
+    """Return a client that honours proxies from the environment and an own CA.
+
+    Raises:
+        SourceTrouble: SourceUnavailable, if the CA bundle cannot be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else True
+    except OSError as e:
+        raise unavailable(str(ca_bundle), f"as a bundle of certificate authorities: {e}") from e
     return httpx.Client(
         verify=context,
         timeout=httpx.Timeout(patience.stall_seconds, connect=patience.connect_seconds),

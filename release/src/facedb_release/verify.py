@@ -78,6 +78,8 @@ def verify_release(
     manifest = parse_manifest((folder / manifests.NAME).read_bytes())
     _check_version(manifest, expected_version)
     files = tuple(hashed) if hashed is not None else tuple(_hash_all(folder, names, progress))
+    if hashed is None and (folder / receipt.NAME).exists():
+        _check_receipt(folder, files)
     warnings = [*_check_hashes(manifest, files, profile)]
     _check_pipeline(manifest, profile)
     maps = read_maps(folder, profile)
@@ -167,6 +169,20 @@ def _check_hashes(manifest: Manifest, files: Iterable[FileRecord], profile: Prof
         if name not in there:
             kind = "optional" if name in profile.optional else "unknown"
             yield f"the manifest lists the {kind} file {name[:80]}, which the release does not hold"
+
+
+def _check_receipt(folder: Path, files: Iterable[FileRecord]) -> None:
+    """Compare with what was there when the release was fetched, also the files that no manifest lists."""
+    then = {f.name: f for f in receipt.read_receipt(folder).files}
+    for file in files:
+        if then.get(file.name) != file:
+            raise WrongRelease(
+                Reason.WRONG_CHECKSUM,
+                f"{file.name} is not the file that was fetched: it changed at rest. Fetch the release again.",
+                file=file.name,
+                expected=f"sha256:{then[file.name].sha256}" if file.name in then else "no such file",
+                found=f"sha256:{file.sha256}",
+            )
 
 
 def _check_pipeline(manifest: Manifest, profile: Profile) -> None:
