@@ -12,6 +12,7 @@ GO_MODULES: Final = HERE / "go"
 
 NODE_NAME: Final = "facedb-node"
 BRIDGE: Final = "facedb0"
+NETWORK_NAME: Final = "facedb"
 # Neither k3s (10.42/10.43), kind (10.244/10.96) nor Docker (172.17) uses these.
 NODE_IP: Final = "10.213.0.1"
 POD_NETWORK: Final = "10.213.0.0/24"

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from cluster.node import binaries
-from cluster.node.layout import BRIDGE, NODE_IP, POD_NETWORK, state_dir
+from cluster.node.layout import BRIDGE, NETWORK_NAME, NODE_IP, POD_NETWORK, state_dir
 from cluster.node.say import NodeError
 
 
@@ -18,7 +18,8 @@ def make_bridge() -> None:
     prefix = POD_NETWORK.rpartition("/")[2]
     _run("ip", "addr", "replace", f"{NODE_IP}/{prefix}", "dev", BRIDGE)
     _run("ip", "link", "set", BRIDGE, "up")
-    _run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+    # Packets go from pod to Service to pod through this machine. Kubernetes needs it; it is left on.
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
 def write_cni_config() -> Path:
@@ -28,7 +29,7 @@ def write_cni_config() -> Path:
     first, _, _ = NODE_IP.rpartition(".")
     config = {
         "cniVersion": "1.0.0",
-        "name": "facedb",
+        "name": NETWORK_NAME,
         "plugins": [
             {
                 "type": "bridge",

@@ -79,9 +79,17 @@ def end(pid: int) -> None:
         if began is None or start_time(pid) != began:
             return
         os.kill(pid, number)
-        until = time.monotonic() + STOP_TIMEOUT_S
-        while start_time(pid) == began and time.monotonic() < until:
-            time.sleep(POLL_S)
+        wait_until(lambda: start_time(pid) != began, timeout_s=STOP_TIMEOUT_S)
+
+
+def wait_until(check: Callable[[], bool], *, timeout_s: float) -> bool:
+    """Wait until ``check`` is true; whether it became true in time."""
+    until = time.monotonic() + timeout_s
+    while not check():
+        if time.monotonic() > until:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def wait_for(name: str, check: Callable[[], bool], what: str, *, timeout_s: float) -> None:

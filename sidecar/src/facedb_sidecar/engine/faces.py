@@ -1,7 +1,7 @@
 """Pixels → faces: detect, align, embed. Arrays in, arrays out.
 
 The pipeline that releases were made with (contract of the data repository): RGB into the detector, 5-point
-alignment to 112×112, FaceNet from the same crop scaled to 160×160, mean of the crop and its mirror image.
+alignment to 112x112, FaceNet from the same crop scaled to 160x160, mean of the crop and its mirror image.
 """
 
 import warnings

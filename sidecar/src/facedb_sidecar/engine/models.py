@@ -117,7 +117,7 @@ def _session(path: Path, device: str) -> Any:
     if device == "gpu" and got != CUDA:
         raise LoadError(
             "DeviceUnavailable",
-            f"device gpu was asked for and {path.name} got {got}. Check the driver, the runtime class and the "
-            "nvidia.com/gpu resource, and that the image was built with CUDA=1; or set device: cpu.",
+            f"device gpu was asked for and {path.name} got {got}. Check the driver, the runtime class and "
+            "the nvidia.com/gpu resource, and that the image was built with CUDA=1; or set device: cpu.",
         )
     return session

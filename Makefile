@@ -1,0 +1,69 @@
+# facedb. `make` alone lists the targets. They install what they need: uv and Python packages from PyPI, Debian
+# packages with apt-get (root), Go modules.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(FACEDB_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/facedb)
+UV_VERSION := 0.13.8
+UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
+PYTHON := .venv/bin/python
+NODE := $(PYTHON) tests/cluster/node
+export UV_PYTHON_DOWNLOADS := never
+export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
+
+.PHONY: help setup demo test unit cluster-test check format images cluster-up cluster-down cluster-status
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
+
+setup: .venv/.ready ## Install uv and the Python packages into .venv
+
+demo: setup ## The main job on a real cluster (CLUSTER=current: on yours)
+	PYTHONPATH=tests $(PYTHON) -m cluster.demo
+
+test: unit cluster-test ## Every test: unit tests, then the cluster suite on a real node of this machine
+
+unit: setup ## Unit tests (under two minutes)
+	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
+	$(PYTHON) -m pytest -q -m "not cluster and not gpu"
+
+cluster-test: setup ## The cluster suite: real API server, kubelet, containerd, images and Helm
+	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
+	$(NODE) up
+	$(NODE) images
+	$(PYTHON) -m pytest -q -m cluster tests/cluster
+
+check: setup ## Formatting, lint, types, import contracts: what CI runs before the tests
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+
+format: setup ## Format the code
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+images: setup cluster-up ## Build both images from their Dockerfiles and load them into the node
+	$(NODE) images
+
+cluster-up: setup ## Start the test node (Linux, root, Go); prints its KUBECONFIG
+	$(NODE) up
+
+cluster-down: setup ## End the test node; nothing stays mounted, the caches are kept
+	$(NODE) down
+
+cluster-status: setup ## Say whether the test node is up
+	$(NODE) status
+
+.venv/.ready: uv.lock pyproject.toml release/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml | $(UV)
+	@echo "== Installing the Python packages"
+	$(UV) sync --frozen --all-packages --quiet
+	@touch $@
+
+# Debian's python3 comes without venv and pip; both are in python3-venv.
+$(UV):
+	@echo "== Installing uv $(UV_VERSION)"
+	@mkdir -p $(CACHE)
+	@python3 -c 'import ensurepip' 2>/dev/null || (apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y python3-venv)
+	@python3 -m venv $(CACHE)/uv-$(UV_VERSION)
+	@$(CACHE)/uv-$(UV_VERSION)/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,49 @@
+"""Fixtures of the cluster suite: the node, the stage and one namespace for each test module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster.places import Place, own_cluster
+from cluster.stage import Stage, install_chart, prepare
+from cluster.world_of_one import Database
+from enrolment import astronaut
+from release_server import ReleaseServer
+
+
+@pytest.fixture(scope="session")
+def place() -> Place:
+    """The test node with both images and the installed chart."""
+    found = own_cluster()
+    install_chart(found.kubernetes, found.images)
+    return found
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Releases and models."""
+    folder: Path = tmp_path_factory.mktemp("stage")
+    person, photo = astronaut(folder / "models")
+    return prepare(folder / "server", [person], photo)
+
+
+@pytest.fixture(scope="session")
+def server(stage: Stage, place: Place) -> Iterator[ReleaseServer]:
+    """The release server, where pods can reach it."""
+    with ReleaseServer(stage.root, host=place.host) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def fdb(
+    request: pytest.FixtureRequest, place: Place, stage: Stage, server: ReleaseServer
+) -> Iterator[Database]:
+    """A database, not applied yet, in a namespace that enforces restricted Pod Security on its pods."""
+    name = str(request.module.__name__).rpartition(".")[2].removeprefix("test_").replace("_", "-")
+    # The client pod of the tests is a plain pod: restricted pods are asked for by warning, and checked in
+    # the unit tests and by test_pods_meet_the_restricted_standard.
+    place.kubernetes.ensure_namespace(name, {"pod-security.kubernetes.io/warn": "restricted"})
+    yield Database(place, stage, server, name)
+    place.kubernetes.kubectl("delete", "namespace", name, "--wait=false")

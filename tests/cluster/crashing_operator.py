@@ -1,0 +1,78 @@
+"""An operator that dies right after each kind of step, once for each version: SIGKILL at every seam.
+
+It is the true operator in the true image; only its ``act`` is wrapped by a script from a ConfigMap. The marks
+of past crashes lie in the pod's emptyDir, which outlives the container.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cluster.kubernetes import Kubernetes
+from cluster.waiting import wait_until
+
+NAMESPACE = "facedb-system"
+OPERATOR = "facedb-operator"
+NAME = "crashing-operator"
+SCRIPT = """
+import os, pathlib, signal
+from facedb_operator import reconcile
+real = reconcile.act
+marks = pathlib.Path("/tmp/crashed")
+marks.mkdir(exist_ok=True)
+
+async def act(kube, db, step, now):
+    await real(kube, db, step, now)
+    mark = marks / f"{db.version}-{type(step).__name__}"
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+reconcile.act = act
+from facedb_operator.__main__ import main
+main()
+"""
+
+
+@contextmanager
+def crashing_operator(kubernetes: Kubernetes) -> Iterator[None]:
+    """Put the crashing operator in the installed one's place, and the installed one back afterwards."""
+    live = kubernetes.get("deployment", OPERATOR, NAMESPACE)
+    kubernetes.kubectl("scale", f"deployment/{OPERATOR}", "-n", NAMESPACE, "--replicas=0")
+    wait_until(lambda: not _pods(kubernetes, OPERATOR), "the installed operator to go", timeout_s=60)
+    template = live["spec"]["template"]
+    template["metadata"]["labels"] = {"app": NAME}
+    pod = template["spec"]
+    pod["volumes"].append({"name": "script", "configMap": {"name": NAME}})
+    container = pod["containers"][0]
+    container["command"] = ["python", "/script/crash.py"]
+    container["volumeMounts"].append({"name": "script", "mountPath": "/script"})
+    metadata = {"name": NAME, "namespace": NAMESPACE}
+    kubernetes.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"crash.py": SCRIPT}},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": NAME}}, "template": template},
+        },
+    )
+    try:
+        yield
+    finally:
+        kubernetes.kubectl("delete", f"deployment/{NAME}", f"configmap/{NAME}", "-n", NAMESPACE)
+        kubernetes.kubectl("scale", f"deployment/{OPERATOR}", "-n", NAMESPACE, "--replicas=1")
+        kubernetes.kubectl("rollout", "status", f"deployment/{OPERATOR}", "-n", NAMESPACE, "--timeout=120s")
+
+
+def crashes(kubernetes: Kubernetes) -> set[str]:
+    """The marks: ``VERSION-Step`` of every crash so far."""
+    args = ("exec", f"deploy/{NAME}", "-n", NAMESPACE, "--", "ls", "/tmp/crashed")
+    return set(kubernetes.kubectl(*args, check=False).split())
+
+
+def _pods(kubernetes: Kubernetes, name: str) -> list[object]:
+    found = kubernetes.items("pods", NAMESPACE)
+    return [json.dumps(p["metadata"]["name"]) for p in found if p["metadata"]["name"].startswith(f"{name}-")]

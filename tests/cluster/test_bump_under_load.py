@@ -1,0 +1,77 @@
+"""The main job: a first release, a bump and a refused release, while a client never stops asking."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cluster.stage import CORRUPT, FIRST, SECOND
+from cluster.waiting import wait_until
+from cluster.world_of_one import Database
+
+pytestmark = pytest.mark.cluster
+
+
+def test_a_bump_and_a_refused_release_fail_no_request(fdb: Database) -> None:
+    fdb.apply(FIRST)
+    fdb.wait_serving(FIRST)
+    client = fdb.client()
+    client.start()
+
+    fdb.apply(SECOND)
+    fdb.wait_serving(SECOND)
+    wait_until(lambda: SECOND in client.seen().versions, "the client to see the bump", timeout_s=60)
+
+    before = fdb.status()["active"]
+    fdb.apply(CORRUPT)
+    ready = fdb.wait("Stalled", "True", "RolledBack")
+    assert SECOND in ready["message"]
+    assert "WrongChecksum" in ready["message"]
+    assert fdb.status()["active"] == before
+    assert fdb.condition("Ready")["status"] == "False"
+    assert fdb.condition("Available")["status"] == "True"
+    assert fdb.condition("Verified")["reason"] == "WrongChecksum"
+
+    seen = client.stop()
+    assert seen.failures == ()
+    assert seen.failed == 0
+    assert seen.sent > 50
+    assert seen.versions == (FIRST, SECOND)
+
+
+def test_kubectl_wait_sees_ready_after_going_back_to_a_good_version(fdb: Database) -> None:
+    fdb.apply(SECOND)
+    kubectl = fdb.place.kubernetes.kubectl
+    kubectl("wait", f"fdb/{fdb.name}", "-n", fdb.namespace, "--for=condition=Ready", "--timeout=120s")
+    assert fdb.status()["active"]["version"] == SECOND
+
+
+def test_the_history_tells_of_every_rollout(fdb: Database) -> None:
+    told = [(entry["version"], entry["outcome"]) for entry in fdb.status()["history"]]
+    assert told[:3] == [(FIRST, "Succeeded"), (SECOND, "Succeeded"), (CORRUPT, "RolledBack")]
+    assert all(entry["unavailableSeconds"] == 0 for entry in fdb.status()["history"][1:])
+
+
+def test_the_corrupt_digest_is_remembered_and_its_volume_is_gone(fdb: Database) -> None:
+    bad = fdb.status()["bad"]
+    assert [entry["version"] for entry in bad] == [CORRUPT]
+    claims = fdb.place.kubernetes.items("pvc", fdb.namespace)
+    versions = {c["metadata"]["labels"].get("facedb.dev/version") for c in claims}
+    assert CORRUPT not in versions
+    assert {FIRST, SECOND} <= versions
+
+
+def test_pods_meet_the_restricted_standard(fdb: Database) -> None:
+    """The API server's own judgement: a dry run of the running pods in an enforcing namespace."""
+    kubernetes = fdb.place.kubernetes
+    name = f"{fdb.namespace}-restricted"
+    kubernetes.ensure_namespace(name, {"pod-security.kubernetes.io/enforce": "restricted"})
+    for pod in fdb.pods():
+        bare = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "copy", "namespace": name},
+            "spec": {k: v for k, v in pod["spec"].items() if k not in ("nodeName", "serviceAccountName")},
+        }
+        kubernetes.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(bare))
+    kubernetes.kubectl("delete", "namespace", name, "--wait=false")
