@@ -11,12 +11,11 @@ import hashlib
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster.node.layout import GO_MODULES, cache_dir
-from cluster.node.say import NodeError, say
+from cluster.node.say import NodeError, say, step
 
 _KUBERNETES_VERSION = "v1.36.3"
 _VERSION_FLAGS = " ".join(
@@ -66,7 +65,6 @@ PROGRAMS = (
     _containerd("containerd-shim-runc-v2"),
     _containerd("ctr"),
     _cni("bridge", "main"),
-    _cni("loopback", "main"),
     _cni("host-local", "ipam"),
     Program("helm", "helm", "helm.sh/helm/v3/cmd/helm"),
     Program("coredns", "coredns", "github.com/coredns/coredns"),
@@ -104,14 +102,14 @@ def ensure() -> Path:
         if missing:
             say(f"Building {len(missing)} programs from the Go module proxy (about 10 minutes on 2 cores).")
         for number, program in enumerate(missing, 1):
-            _build(program, store, f"{number} of {len(missing)}")
+            with step(f"  {number} of {len(missing)}: {program.name}"):
+                _build(program, store)
         for program in PROGRAMS:
             _link(store / f"{program.name}-{key(program)}", bin_dir() / program.name)
     return bin_dir()
 
 
-def _build(program: Program, store: Path, position: str) -> None:
-    began = time.monotonic()
+def _build(program: Program, store: Path) -> None:
     target = store / f"{program.name}-{key(program)}"
     part = target.with_suffix(".part")
     command = ["go", "build", "-trimpath", "-ldflags", f"-s -w {program.ldflags}".strip(), "-o", str(part)]
@@ -120,17 +118,14 @@ def _build(program: Program, store: Path, position: str) -> None:
     done = subprocess.run(
         [*command, program.package],
         cwd=GO_MODULES / program.module,
-        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off"},
+        env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode != 0:
         raise NodeError(f"Building {program.name} failed:\n{done.stderr[-3000:]}")
-    for old in store.glob(f"{program.name}-????????????"):
-        old.unlink()
     part.replace(target)
-    say(f"  {position}: {program.name} built in {time.monotonic() - began:.0f} s")
 
 
 def _link(target: Path, link: Path) -> None:

@@ -10,6 +10,8 @@ from cluster.node import binaries
 from cluster.node.layout import BRIDGE, NETWORK_NAME, NODE_IP, POD_NETWORK, state_dir
 from cluster.node.say import NodeError
 
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+
 
 def make_bridge() -> None:
     """Create the bridge with the node's address, before the kubelet looks for that address."""
@@ -18,8 +20,9 @@ def make_bridge() -> None:
     prefix = POD_NETWORK.rpartition("/")[2]
     _run("ip", "addr", "replace", f"{NODE_IP}/{prefix}", "dev", BRIDGE)
     _run("ip", "link", "set", BRIDGE, "up")
-    # Packets go from pod to Service to pod through this machine. Kubernetes needs it; it is left on.
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    # Packets go from pod to Service to pod through this machine.
+    (state_dir() / "ip_forward").write_text(_FORWARDING.read_text())
+    _FORWARDING.write_text("1")
 
 
 def write_cni_config() -> Path:
@@ -56,6 +59,9 @@ def remove() -> None:
         _run(str(proxy), "--cleanup", check=False)
     if Path("/sys/class/net", BRIDGE).exists():
         _run("ip", "link", "del", BRIDGE)
+    before = state_dir() / "ip_forward"
+    if before.exists():
+        _FORWARDING.write_text(before.read_text())
 
 
 def _run(*command: str, check: bool = True) -> None:

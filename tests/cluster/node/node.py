@@ -6,13 +6,26 @@ import json
 import subprocess
 import sys
 
-from cluster.node import binaries, certificates, control_plane, network, prerequisites, processes, runtime
+from cluster.node import (
+    binaries,
+    certificates,
+    control_plane,
+    kubelet,
+    network,
+    ownership,
+    prerequisites,
+    processes,
+    runtime,
+    teardown,
+)
 from cluster.node.layout import HERE, NODE_NAME, kubeconfig, state_dir
 from cluster.node.provisioner import storage_class
 from cluster.node.say import NodeError, say, step
 
 READY_TIMEOUT_S = 120.0
 PROVISIONER = "provisioner"
+# In the order in which they are ended: first who would start something anew.
+PROCESSES = (kubelet.NAME, runtime.NAME, PROVISIONER, *control_plane.NAMES)
 
 
 def up() -> None:
@@ -21,44 +34,50 @@ def up() -> None:
     Raises:
         NodeError: the machine lacks something, or a part did not start.
     """
-    prerequisites.ensure()
-    binaries.ensure()
-    if is_up():
-        say(f"The node is up: export KUBECONFIG={kubeconfig()}")
-        return
-    # What a dead node left behind would be in the way of a new one.
-    if state_dir().exists():
-        down()
-    state_dir().mkdir(parents=True)
-    with step("Starting the node's control plane"):
+    with ownership.alone():
+        prerequisites.ensure()
+        binaries.ensure()
+        if not is_up():
+            # What a dead node left behind would be in the way of a new one.
+            _down()
+            _start()
+    say(f"The node is up: export KUBECONFIG={kubeconfig()}")
+
+
+def _start() -> None:
+    ownership.claim(state_dir())
+    with step("Starting the control plane"):
         network.make_bridge()
         certificates.make()
         control_plane.start()
     with step("Starting containerd and the kubelet"):
         runtime.start()
+        kubelet.start()
         kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(storage_class()))
-        processes.start(PROVISIONER, [sys.executable, str(HERE), "provisioner"])
-        processes.wait_for("kubelet", node_is_ready, "The node's Ready condition", timeout_s=READY_TIMEOUT_S)
-    say(f"The node is up: export KUBECONFIG={kubeconfig()}")
+        processes.start(PROVISIONER, [sys.executable, str(HERE), PROVISIONER])
+        processes.wait_for(
+            kubelet.NAME, node_is_ready, "The node's Ready condition", timeout_s=READY_TIMEOUT_S
+        )
+    if ended := [name for name in PROCESSES if not processes.is_running(name)]:
+        raise NodeError("\n".join(f"{name} ended at its start. {processes.tail(name)}" for name in ended))
 
 
 def down() -> None:
     """End everything of the node and delete its state; the caches stay."""
-    if not state_dir().exists():
-        say("The node is down.")
-        return
-    with step("Taking the node down"):
-        runtime.stop()
-        for name in (PROVISIONER, *control_plane.NAMES):
-            processes.stop(name)
-        network.remove()
-        runtime.remove_state()
+    with ownership.alone():
+        _down()
+    say("The node is down.")
+
+
+def _down() -> None:
+    if ownership.is_ours(state_dir()):
+        with step("Taking the node down"):
+            teardown.run(PROCESSES)
 
 
 def is_up() -> bool:
     """Whether every process runs and the node is Ready."""
-    names = (*runtime.NAMES, *control_plane.NAMES, PROVISIONER)
-    return all(processes.is_running(name) for name in names) and node_is_ready()
+    return all(processes.is_running(name) for name in PROCESSES) and node_is_ready()
 
 
 def node_is_ready() -> bool:
@@ -68,7 +87,7 @@ def node_is_ready() -> bool:
 
 
 def kubectl(*args: str, stdin: str | None = None, check: bool = True) -> str:
-    """Kubectl as the node's administrator."""
+    """Run kubectl as the node's administrator."""
     command = [binaries.find("kubectl"), "--kubeconfig", str(kubeconfig()), *args]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
@@ -81,5 +100,6 @@ def set_pretend_gpus(count: int) -> None:
 
     https://kubernetes.io/docs/tasks/administer-cluster/extended-resource-node/
     """
-    body = json.dumps({"status": {"capacity": {"nvidia.com/gpu": str(count)}}})
+    amount = str(count) if count else None
+    body = json.dumps({"status": {"capacity": {"nvidia.com/gpu": amount}}})
     kubectl("patch", "node", NODE_NAME, "--subresource=status", "--type=merge", "-p", body)

@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.node.layout import BRIDGE, state_dir
+from cluster.node import ownership
+from cluster.node.layout import BRIDGE, PORTS, state_dir
 from cluster.node.say import NodeError, say, step
 
 GO_NEEDED = (1, 26)
@@ -42,20 +44,27 @@ class Machine:
     go_version: str | None
     missing: tuple[str, ...]
     has_apt: bool
-    foreign_bridge: bool
+    foreign_state: bool = False
+    foreign_bridge: bool = False
+    foreign_kubernetes: bool = False
+    taken_ports: tuple[int, ...] = ()
 
 
 def look() -> Machine:
     """Read the facts of this machine."""
     missing = tuple(package for command, package in PACKAGES.items() if shutil.which(command) is None)
-    bridge = Path("/sys/class/net", BRIDGE).exists()
+    # What a node of ours occupies is no obstacle: `up` finds it running, or clears it away.
+    ours = ownership.is_ours(state_dir())
     return Machine(
         platform=sys.platform,
         user_id=os.geteuid(),
         go_version=_go_version(),
         missing=missing,
         has_apt=shutil.which("apt-get") is not None,
-        foreign_bridge=bridge and not state_dir().exists(),
+        foreign_state=ownership.is_foreign(state_dir()),
+        foreign_bridge=not ours and Path("/sys/class/net", BRIDGE).exists(),
+        foreign_kubernetes=not ours and _has_service_rules(),
+        taken_ports=() if ours else tuple(port for port in PORTS if _is_taken(port)),
     )
 
 
@@ -76,13 +85,32 @@ def problems(machine: Machine) -> tuple[str, ...]:
         )
     if machine.missing and not machine.has_apt:
         found.append(f"These tools are missing and there is no apt-get: {', '.join(machine.missing)}.")
+    found += _conflicts(machine)
+    return tuple(found)
+
+
+def _conflicts(machine: Machine) -> list[str]:
+    found = []
+    if machine.foreign_state:
+        found.append(
+            f"{state_dir()} holds something that is not a test node of ours, and would be deleted. "
+            "Choose another folder with FACEDB_CLUSTER_DIR."
+        )
     if machine.foreign_bridge:
         found.append(
             f"A network bridge {BRIDGE} exists, but no node of ours in {state_dir()}. Another copy runs "
-            "with another FACEDB_CLUSTER_DIR, or died: take that one down, or remove the bridge with "
-            f"`ip link del {BRIDGE}`."
+            f"with another FACEDB_CLUSTER_DIR, or died: take it down, or `ip link del {BRIDGE}`."
         )
-    return tuple(found)
+    if machine.foreign_kubernetes:
+        found.append(
+            "Another Kubernetes node runs on this machine (iptables has its chain KUBE-SERVICES), and two "
+            "would write over each other's rules. Stop it, or use it: `make demo CLUSTER=current`."
+        )
+    if machine.taken_ports:
+        found.append(
+            f"Other programs listen on ports that the node needs: {', '.join(map(str, machine.taken_ports))}."
+        )
+    return found
 
 
 def go_number(version: str) -> tuple[int, int]:
@@ -129,3 +157,21 @@ def _go_version() -> str | None:
         check=False,
     )
     return done.stdout.strip().removeprefix("go") or None
+
+
+def _has_service_rules() -> bool:
+    if shutil.which("iptables") is None:
+        return False
+    command = ["iptables", "-w", "-t", "nat", "-S", "KUBE-SERVICES"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # As servers do: an address that only waits for late packets is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError:
+            return True
+    return False

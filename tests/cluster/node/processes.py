@@ -72,14 +72,18 @@ def stop(name: str) -> None:
     _pid_file(name).unlink(missing_ok=True)
 
 
-def end(pid: int) -> None:
-    """End one process by pid and wait until it is gone."""
-    began = start_time(pid)
+def end(*pids: int) -> None:
+    """End processes by pid and wait until they are gone: SIGTERM, and SIGKILL to who does not listen."""
+    began = {pid: start_time(pid) for pid in pids}
+
+    def alive() -> list[int]:
+        return [pid for pid, start in began.items() if start is not None and start_time(pid) == start]
+
     for number in (signal.SIGTERM, signal.SIGKILL):
-        if began is None or start_time(pid) != began:
+        for pid in alive():
+            os.kill(pid, number)
+        if wait_until(lambda: not alive(), timeout_s=STOP_TIMEOUT_S):
             return
-        os.kill(pid, number)
-        wait_until(lambda: start_time(pid) != began, timeout_s=STOP_TIMEOUT_S)
 
 
 def wait_until(check: Callable[[], bool], *, timeout_s: float) -> bool:

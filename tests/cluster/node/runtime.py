@@ -53,12 +53,12 @@ def start() -> None:
 
 
 def configuration(state: Path, *, bin_dir: Path, cni: Path) -> str:
-    """containerd's configuration. Pure."""
+    """Containerd's configuration. Pure."""
     return _CONFIG.format(state=state, pause=PAUSE_IMAGE, bin=bin_dir, cni=cni)
 
 
 def ctr(*args: str, check: bool = True) -> str:
-    """containerd's own client, in Kubernetes' namespace."""
+    """Containerd's own client, in Kubernetes' namespace."""
     command = [binaries.find("ctr"), "-a", str(containerd_socket()), "-n", "k8s.io", *args]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:

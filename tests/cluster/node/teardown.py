@@ -1,6 +1,6 @@
 """Takes the node away: its processes and containers, mounts, control groups, and what it left elsewhere.
 
-Ends only what is ours by pid and start time, by our control group, or by our state folder on the command line.
+Ends only what is ours: by pid and start time, by control group, or by the state folder in the command line.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ def run(names: Sequence[str]) -> None:
         processes.stop(name)
     shims = _shims()
     _kill_containers()
-    for pid in shims:
-        processes.end(pid)
+    processes.end(*shims)
     sockets = _shim_sockets()
     _unmount()
     _remove_cgroups()
@@ -80,7 +79,7 @@ def _remove_cgroups() -> None:
 
 
 def _shims() -> list[int]:
-    """containerd's shims of ours: their command line names our socket."""
+    """Containerd's shims of ours: their command line names our socket."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
