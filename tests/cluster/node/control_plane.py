@@ -109,6 +109,7 @@ def _controllers() -> None:
         "secure-port": str(CONTROLLERS_PORT),
         "cluster-cidr": POD_NETWORK,
         "allocate-node-cidrs": "false",
+        "flex-volume-plugin-dir": str(state_dir() / "volume-plugins"),
     }
     _start("kube-controller-manager", flags)
     kubeconfig = str(state_dir() / "scheduler.kubeconfig")

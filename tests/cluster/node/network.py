@@ -57,6 +57,12 @@ def remove() -> None:
     proxy = binaries.bin_dir() / "kube-proxy"
     if proxy.exists():
         _run(str(proxy), "--cleanup", check=False)
+    # kube-proxy's cleanup forgets this one.
+    for tool in ("iptables", "ip6tables"):
+        for chain in ("INPUT", "OUTPUT"):
+            _run(tool, "-w", "-D", chain, "-j", "KUBE-FIREWALL", check=False)
+        _run(tool, "-w", "-F", "KUBE-FIREWALL", check=False)
+        _run(tool, "-w", "-X", "KUBE-FIREWALL", check=False)
     if Path("/sys/class/net", BRIDGE).exists():
         _run("ip", "link", "del", BRIDGE)
     before = state_dir() / "ip_forward"
