@@ -117,7 +117,7 @@ def install_chart(kubernetes: Kubernetes, images: Images, namespace: str = "face
     kubernetes.helm(
         *("upgrade", "--install", "facedb", str(CHART), "--namespace", namespace, "--create-namespace"),
         *("--set", f"image.repository={repository}", "--set", f"image.tag={tag}"),
-        *("--set", f"sidecarImage={images.sidecar}", "--wait", "--timeout", "5m"),
+        *("--set", f"sidecarImage={images.sidecar}", "--wait", "--timeout", "2m"),
     )
 
 

@@ -15,6 +15,8 @@ def main() -> None:
     operator = kopf.operator(
         registry=kopf.get_default_registry(),
         memo=kopf.Memo(),
+        # kopf would ask for the user's name, and a user id of a pod has none.
+        identity=settings.identity,  # type: ignore[arg-type]  # a str by another name, not exported
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         standalone=True,
