@@ -1,4 +1,4 @@
-"""Image archives made by hand: the pause image is one static file, and needs no builder."""
+"""Image archives made by hand: the pause image, and of a built image only the layers that the node lacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from cluster.node import binaries
 from cluster.node.layout import cache_dir
@@ -39,6 +41,47 @@ def pause_image(name: str) -> Path:
         )
     )
     return target
+
+
+def missing_parts(folder: Path, name: str, target: Path, *, has: Callable[[str], bool]) -> None:
+    """Write an OCI archive of a pushed image, without the blobs that the node has already.
+
+    Args:
+        folder: where ``buildah push … dir:`` put the manifest, and the blobs under their hex digests.
+        name: the name that the image is imported under.
+        target: the archive to write.
+        has: whether the node has the blob of this sha256, in hex.
+    """
+    text = (folder / "manifest.json").read_bytes()
+    manifest: dict[str, Any] = json.loads(text)
+    entry = {
+        "mediaType": manifest["mediaType"],
+        "digest": f"sha256:{hashlib.sha256(text).hexdigest()}",
+        "size": len(text),
+        "annotations": {"io.containerd.image.name": name},
+    }
+    files = {
+        "oci-layout": json.dumps({"imageLayoutVersion": "1.0.0"}).encode(),
+        "index.json": json.dumps({"schemaVersion": 2, "manifests": [entry]}).encode(),
+        _blob(entry["digest"]): text,
+        _blob(manifest["config"]["digest"]): (folder / _hex(manifest["config"]["digest"])).read_bytes(),
+    }
+    with tarfile.open(target, mode="w") as archive:
+        for file, content in files.items():
+            info = tarfile.TarInfo(file)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for digest in dict.fromkeys(layer["digest"] for layer in manifest["layers"]):
+            if not has(_hex(digest)):
+                archive.add(folder / _hex(digest), _blob(digest))
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/sha256/{_hex(digest)}"
 
 
 def _is_x86(elf: bytes) -> bool:

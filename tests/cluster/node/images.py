@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.node import runtime
+from cluster.node import archives, runtime
 from cluster.node.layout import REPOSITORY, cache_dir
 from cluster.node.say import NodeError, step
 
@@ -69,11 +70,7 @@ def _ensure(recipe: Recipe) -> str:
         with step(f"Building {name}"):
             _build(recipe, name)
     with step(f"Importing {name}"):
-        archive = cache_dir() / f"{recipe.name}.tar"
-        archive.unlink(missing_ok=True)
-        _buildah("push", "--quiet", name, f"docker-archive:{archive}:{name}")
-        runtime.load_image(archive)
-        archive.unlink()
+        _import(recipe, name)
     return name
 
 
@@ -110,6 +107,17 @@ def _build(recipe: Recipe, name: str) -> None:
         *("--build-arg", f"PYTHON_IMAGE={BASE_IMAGE}", *arguments, *volumes),
         *("--file", str(REPOSITORY / recipe.dockerfile), "--tag", name, str(REPOSITORY)),
     )
+
+
+def _import(recipe: Recipe, name: str) -> None:
+    """Hand the image to the node: only the layers that are new to it."""
+    folder, archive = cache_dir() / recipe.name, cache_dir() / f"{recipe.name}.tar"
+    shutil.rmtree(folder, ignore_errors=True)
+    _buildah("push", "--quiet", name, f"dir:{folder}")
+    archives.missing_parts(folder, name, archive, has=runtime.has_blob)
+    runtime.load_image(archive)
+    archive.unlink()
+    shutil.rmtree(folder)
 
 
 def _has(name: str) -> bool:

@@ -71,6 +71,12 @@ def load_image(tar: Path) -> None:
     ctr("images", "import", str(tar))
 
 
+def has_blob(hexdigest: str) -> bool:
+    """Whether containerd holds the content of this sha256."""
+    store = state_dir() / "containerd" / "io.containerd.content.v1.content"
+    return (store / "blobs" / "sha256" / hexdigest).exists()
+
+
 def _answers() -> bool:
     command = [binaries.find("ctr"), "-a", str(containerd_socket()), "version"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
