@@ -14,6 +14,8 @@ from cluster.node.say import NodeError
 
 STOP_TIMEOUT_S = 15.0
 POLL_S = 0.1
+# Processes that this very interpreter started: it must reap them when they end, and they outlive it.
+_children: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def _pid_file(name: str) -> Path:
@@ -40,6 +42,7 @@ def start(name: str, command: Sequence[str], *, env: dict[str, str] | None = Non
             start_new_session=True,
             env={**os.environ, **(env or {})},
         )
+    _children[name] = process
     _pid_file(name).write_text(f"{process.pid} {start_time(process.pid)}")
 
 
@@ -69,6 +72,8 @@ def stop(name: str) -> None:
     """End our process of this name: SIGTERM, and SIGKILL if it does not listen."""
     if is_running(name):
         end(int(_pid_file(name).read_text().split()[0]))
+    if name in _children:
+        _children.pop(name).wait()
     _pid_file(name).unlink(missing_ok=True)
 
 
