@@ -34,8 +34,8 @@ def up() -> None:
     Raises:
         NodeError: the machine lacks something, or a part did not start.
     """
+    prerequisites.ensure()
     with ownership.alone():
-        prerequisites.ensure()
         binaries.ensure()
         if not is_up():
             # What a dead node left behind would be in the way of a new one.
@@ -63,7 +63,12 @@ def _start() -> None:
 
 
 def down() -> None:
-    """End everything of the node and delete its state; the caches stay."""
+    """End everything of the node and delete its state; the caches stay.
+
+    Raises:
+        NodeError: it is not ours to end, or something of it does not go.
+    """
+    prerequisites.ensure_root()
     with ownership.alone():
         _down()
     say("The node is down.")

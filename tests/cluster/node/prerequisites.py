@@ -34,6 +34,8 @@ PACKAGES: Mapping[str, str] = {
     "npm": "npm",
 }
 
+_ROOT = "The test node needs root (it makes a bridge, mounts and containers). Run with sudo."
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -76,7 +78,7 @@ def problems(machine: Machine) -> tuple[str, ...]:
             "The test node runs on Linux only. Use `make demo CLUSTER=current` with a cluster of yours."
         )
     if machine.user_id != 0:
-        found.append("The test node needs root (it makes a bridge, mounts and containers). Run with sudo.")
+        found.append(_ROOT)
     if machine.go_version is None:
         found.append("Go was not found on PATH. Install Go 1.26 or newer: https://go.dev/doc/install")
     elif go_number(machine.go_version) < GO_NEEDED:
@@ -130,6 +132,12 @@ def ensure() -> None:
         raise NodeError("\n".join(found))
     if machine.missing:
         install(machine.missing)
+
+
+def ensure_root() -> None:
+    """Raise a NodeError unless this is root."""
+    if os.geteuid() != 0:
+        raise NodeError(_ROOT)
 
 
 def install(packages: tuple[str, ...]) -> None:
