@@ -1,6 +1,7 @@
 """``python -m facedb_operator``: run the operator with its settings from the environment."""
 
 import asyncio
+import logging
 
 import kopf
 
@@ -12,6 +13,9 @@ def main() -> None:
     """Run until SIGTERM. Logs are JSON lines on stderr."""
     settings = Settings.from_env()
     kopf.configure(log_format=kopf.LogFormat.JSON, log_prefix=False)
+    # Probes are no news.
+    for noisy in ("aiohttp.access", "httpx", "kopf.activities", "kopf.objects"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     operator = kopf.operator(
         registry=kopf.get_default_registry(),
         memo=kopf.Memo(),

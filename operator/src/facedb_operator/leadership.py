@@ -9,9 +9,10 @@ import logging
 import os
 import signal
 
-from kubernetes.aio.client import ApiClient
+from kubernetes.aio.client import ApiClient, ApiException, V1Lease, V1ObjectMeta
 from kubernetes.aio.leaderelection import electionconfig
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
+from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
 from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 
 LEASE_NAME = "facedb-operator"
@@ -20,6 +21,20 @@ RENEW_DEADLINE_S = 10
 RETRY_PERIOD_S = 2
 
 log = logging.getLogger(__name__)
+
+
+class Lease(LeaseLock):  # type: ignore[misc]  # the client ships no types
+    """The library's lock, whose ``create`` passes ``pretty=True`` to a parameter that takes text only."""
+
+    async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
+        """Create the Lease; False when somebody was quicker or it was refused."""
+        body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
+        try:
+            await self.api_instance.create_namespaced_lease(namespace, body)
+        except ApiException:
+            log.warning("The Lease could not be created", exc_info=True)
+            return False
+        return True
 
 
 def elect(api: ApiClient, namespace: str, identity: str) -> tuple[asyncio.Event, asyncio.Task[None]]:
@@ -35,15 +50,24 @@ def elect(api: ApiClient, namespace: str, identity: str) -> tuple[asyncio.Event,
         leading.set()
 
     async def lost() -> None:
-        log.error("The Lease was lost; ending so that the new leader acts alone")
+        log.error("The Lease was lost")
+
+    def ended(task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        if error := task.exception():
+            log.error("The election failed", exc_info=error)
+        log.error("Ending, so that a leader acts alone")
         os.kill(os.getpid(), signal.SIGTERM)
 
     config = electionconfig.Config(
-        LeaseLock(LEASE_NAME, namespace, identity, api),
+        Lease(LEASE_NAME, namespace, identity, api),
         lease_duration=LEASE_DURATION_S,
         renew_deadline=RENEW_DEADLINE_S,
         retry_period=RETRY_PERIOD_S,
         onstarted_leading=won,
         onstopped_leading=lost,
     )
-    return leading, asyncio.create_task(LeaderElection(config).run(), name="leader election")
+    task = asyncio.create_task(LeaderElection(config).run(), name="leader election")
+    task.add_done_callback(ended)
+    return leading, task
