@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.node import archives, runtime
-from cluster.node.layout import REPOSITORY, cache_dir
+from cluster.node import archives, ownership, runtime
+from cluster.node.layout import REPOSITORY, buildah_storage, cache_dir
 from cluster.node.say import NodeError, step
 
 BASE_IMAGE = "localhost/facedb-python:3.13-trixie"
@@ -56,7 +56,13 @@ def ensure_loaded() -> tuple[str, str]:
     Raises:
         NodeError: a build failed; the message ends with buildah's words.
     """
-    return _ensure(OPERATOR), _ensure(SIDECAR)
+    with ownership.alone():
+        try:
+            return _ensure(OPERATOR), _ensure(SIDECAR)
+        except NodeError:
+            # A build that failed leaves its working containers mounted.
+            subprocess.run(_command("rm", "--all"), capture_output=True, check=False)
+            raise
 
 
 def _ensure(recipe: Recipe) -> str:
@@ -130,7 +136,7 @@ def _has(name: str) -> bool:
 
 
 def _command(*args: str) -> list[str]:
-    storage = cache_dir() / "buildah"
+    storage = buildah_storage()
     return ["buildah", "--root", str(storage / "root"), "--runroot", str(storage / "run"), *args]
 
 

@@ -54,6 +54,11 @@ def cache_dir() -> Path:
     return Path(base) / "facedb"
 
 
+def buildah_storage() -> Path:
+    """Images and layers of our builds, apart from the machine's own."""
+    return cache_dir() / "buildah"
+
+
 def kubeconfig() -> Path:
     """The administrator's kubeconfig of the running node."""
     return state_dir() / "admin.kubeconfig"

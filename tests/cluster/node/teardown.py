@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cluster.node import network, processes
-from cluster.node.layout import CGROUP, NETWORK_NAME, state_dir
+from cluster.node.layout import CGROUP, NETWORK_NAME, buildah_storage, state_dir
 from cluster.node.say import NodeError
 
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -110,7 +110,9 @@ def mounts_below(folder: Path, table: str) -> list[str]:
 
 
 def _unmount() -> None:
-    for target in mounts_below(state_dir(), Path("/proc/self/mounts").read_text()):
+    table = Path("/proc/self/mounts").read_text()
+    # buildah mounts its storage, and mounts it again when it next needs it.
+    for target in [*mounts_below(state_dir(), table), *mounts_below(buildah_storage(), table)]:
         subprocess.run(["umount", "-l", target], capture_output=True, check=False)
 
 
