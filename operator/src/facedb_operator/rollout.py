@@ -198,20 +198,16 @@ def _replicas(db: FaceDatabase, seen: Observed, goal: Goal) -> tuple[Step, ...]:
     allowed = _allowed(db, seen, goal)
     steps: list[Step] = []
     for work in _others(seen, goal):
-        keep = max(allowed.get(work.revision_key, 0), _draining_or_open(db, seen, work))
+        keep = max(allowed.get(work.revision_key, 0), _in_traffic(seen, work))
         if not work.deleting and work.replicas > keep:
             steps.append(ScaleWorkload(work.name, keep))
     return (*steps, *_goal_replicas(db, seen, goal))
 
 
-def _draining_or_open(db: FaceDatabase, seen: Observed, work: Workload) -> int:
-    """Pods of a leaving revision that must not be cut yet: in traffic, or closed less than drain ago."""
+def _in_traffic(seen: Observed, work: Workload) -> int:
+    """Pods of a leaving revision that are still in the endpoints; once out, their preStop hook drains them."""
     pods = [p for p in seen.pods_of(work.revision_key) if not p.deleting]
-    return sum(1 for p in pods if p.ready or p.gate is True or not _drained(db, seen, p))
-
-
-def _drained(db: FaceDatabase, seen: Observed, pod: Pod) -> bool:
-    return pod.gate_since is None or seen.now - pod.gate_since >= db.rollout.drain
+    return sum(1 for p in pods if p.ready or p.gate is True)
 
 
 def _goal_replicas(db: FaceDatabase, seen: Observed, goal: Goal) -> tuple[Step, ...]:

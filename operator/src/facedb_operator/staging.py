@@ -97,9 +97,9 @@ def _running(thing: str, job: FetchJob) -> Plan:
         return Plan(Reason.FETCH_STUCK, message, check_again=LOOK_AGAIN)
     at = job.progress
     if at is None:
-        return Plan(Reason.FETCHING, f"Fetching {thing}: starting.", check_again=LOOK_AGAIN)
-    total = f" of {at.bytes_total / 1e6:.1f} MB" if at.bytes_total else " bytes MB"
-    message = f"Fetching {thing}: {at.phase.lower()}, {at.bytes_done / 1e6:.1f}{total}."
+        return Plan(Reason.FETCHING, f"Fetching {thing}.", check_again=LOOK_AGAIN)
+    total = f" of {at.bytes_total / 1e6:.1f}" if at.bytes_total else ""
+    message = f"Fetching {thing}: {at.phase.lower()}, {at.bytes_done / 1e6:.1f}{total} MB."
     return Plan(Reason.FETCHING, message, check_again=LOOK_AGAIN)
 
 
