@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from cluster.stage import CORRUPT, FIRST, SECOND
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database

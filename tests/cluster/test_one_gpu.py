@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from cluster.node import node
 from cluster.stage import FIRST, SECOND
 from cluster.waiting import wait_until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cluster.crashing_operator import crashes, crashing_operator
 from cluster.stage import CORRUPT, FIRST, SECOND
 from cluster.waiting import wait_until

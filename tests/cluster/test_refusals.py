@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from cluster.stage import CORRUPT, DATA_REPOSITORY, FIRST, INCOMPLETE, NO_ASSET, UNPUBLISHED, database
 from cluster.world_of_one import Database
 

@@ -28,7 +28,7 @@ class Database:
     name: str = "stash"
 
     def apply(self, version: str, *, annotations: dict[str, str] | None = None, **changes: Any) -> None:
-        """kubectl apply at this version; ``changes`` replace parts of the spec."""
+        """Kubectl apply at this version; ``changes`` replace parts of the spec."""
         spec = {**self.stage.spec(self.server, version), **changes}
         self.place.kubernetes.apply(database(self.name, self.namespace, spec, annotations=annotations or {}))
 

@@ -205,7 +205,7 @@ def _replicas(db: FaceDatabase, seen: Observed, goal: Goal) -> tuple[Step, ...]:
 
 
 def _in_traffic(seen: Observed, work: Workload) -> int:
-    """Pods of a leaving revision that are still in the endpoints; once out, their preStop hook drains them."""
+    """Pods of a leaving revision that are still in traffic; once out, their preStop hook drains them."""
     pods = [p for p in seen.pods_of(work.revision_key) if not p.deleting]
     return sum(1 for p in pods if p.ready or p.gate is True)
 
