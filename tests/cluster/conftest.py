@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from enrolment import astronaut
 
 from cluster.places import Place, own_cluster
 from cluster.stage import Stage, install_chart, prepare
 from cluster.world_of_one import Database
+from enrolment import astronaut
 from release_server import ReleaseServer
 
 

@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from cluster.places import Place, current_cluster, own_cluster
-from enrolment import astronaut
-
 from cluster.client_pod import ClientPod
 from cluster.kubernetes import Kubernetes
+from cluster.node.say import NodeError
+from cluster.places import Place, current_cluster, own_cluster
 from cluster.stage import CORRUPT, FIRST, SECOND, Stage, database, install_chart, prepare
 from cluster.waiting import wait_until
+from enrolment import astronaut
 from release_server import ReleaseServer
 
 NAMESPACE = "facedb-demo"
@@ -63,7 +63,7 @@ class Demo:
             now = conditions(found)
             ready = now.get("Ready", {})
             words = f"{ready.get('reason', '-')}: {ready.get('message', '')}"
-            if words != last:
+            if ready and words != last:
                 self.tell(words)
                 last = words
             hit = now.get(type_, {})
@@ -139,9 +139,17 @@ def identified(kubernetes: Kubernetes) -> str:
     return kubernetes.kubectl("exec", f"client-{NAME}", "-n", NAMESPACE, "--", "python", "-c", ask).strip()
 
 
-def main() -> None:
-    """Run the demo; exit status 1 when a request failed."""
-    place = current_cluster() if os.environ.get("CLUSTER") == "current" else own_cluster()
+def main() -> int:
+    """Run the demo.
+
+    Returns:
+        The exit status: 1 when a request failed, or when something is missing that the message names.
+    """
+    try:
+        place = current_cluster() if os.environ.get("CLUSTER") == "current" else own_cluster()
+    except NodeError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
     with tempfile.TemporaryDirectory(prefix="facedb-demo-") as folder:
         print("Making the model pack and three releases …", flush=True)
         person, photo = astronaut(Path(folder) / "models")
@@ -149,8 +157,8 @@ def main() -> None:
         with ReleaseServer(stage.root, host=place.host) as server:
             failed = Demo(place, stage, server).run()
     print(f"\n{failed} requests failed.")
-    sys.exit(1 if failed else 0)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -37,7 +37,7 @@ def current_cluster() -> Place:
     missing = [name for name in ("OPERATOR_IMAGE", "SIDECAR_IMAGE") if not os.environ.get(name)]
     if missing:
         raise NodeError(
-            f"CLUSTER=current needs {' and '.join(missing)}: images that the cluster's nodes can pull, as in\n"
+            f"CLUSTER=current needs {' and '.join(missing)}: images that its nodes can pull, as in\n"
             "  make demo CLUSTER=current OPERATOR_IMAGE=registry/facedb-operator:1 "
             "SIDECAR_IMAGE=registry/facedb-sidecar:1"
         )

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from model_pack import ModelFile, build_model_pack
-
 from builders import Enrolled, make_release, with_flipped_byte, without_member
 from cluster.kubernetes import Kubernetes
+from model_pack import ModelFile, build_model_pack
 from release_server import ReleaseServer
 
 ROOT = Path(__file__).resolve().parents[2]

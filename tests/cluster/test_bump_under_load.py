@@ -37,7 +37,9 @@ def test_a_bump_and_a_refused_release_fail_no_request(fdb: Database) -> None:
     assert seen.failures == ()
     assert seen.failed == 0
     assert seen.sent > 50
-    assert seen.versions == (FIRST, SECOND)
+    # While both pods are in the endpoints, and on a connection that is kept, the old one may still answer.
+    assert (seen.versions[0], seen.versions[-1]) == (FIRST, SECOND)
+    assert set(seen.versions) == {FIRST, SECOND}
 
 
 def test_kubectl_wait_sees_ready_after_going_back_to_a_good_version(fdb: Database) -> None:

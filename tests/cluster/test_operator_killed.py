@@ -48,7 +48,9 @@ def test_an_operator_that_is_killed_after_every_step_converges(fdb: Database) ->
         )
         seen = client.stop()
     assert seen.failures == ()
-    assert seen.versions == (FIRST, SECOND)
+    # While both pods are in the endpoints, and on a connection that is kept, the old one may still answer.
+    assert (seen.versions[0], seen.versions[-1]) == (FIRST, SECOND)
+    assert set(seen.versions) == {FIRST, SECOND}
     assert fdb.status()["active"]["version"] == SECOND
     assert [(h["version"], h["outcome"]) for h in fdb.status()["history"]] == [
         (FIRST, "Succeeded"),
