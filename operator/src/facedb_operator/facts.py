@@ -36,6 +36,7 @@ class Claim:
     version: str | None
     created_at: datetime
     verified: Verified | None
+    size: str = ""
     owned: bool = True
     deleting: bool = False
 

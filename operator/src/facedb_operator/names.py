@@ -28,6 +28,8 @@ MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
 RETRY_ANNOTATION: Final = f"{GROUP}/retry"
 RECEIPT_ANNOTATION: Final = f"{GROUP}/receipt"
+# As the spec wrote it: the API server writes 1024Mi back as 1Gi.
+SIZE_ANNOTATION: Final = f"{GROUP}/size"
 ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
 DIGEST_ANNOTATION: Final = f"{GROUP}/digest"
 CLAIM_ANNOTATION: Final = f"{GROUP}/claim"
@@ -64,21 +66,18 @@ class Reason(StrEnum):
     SUSPENDED = "Suspended"
     INVALID_SPEC = "InvalidSpec"
     FETCHING = "Fetching"
-    FETCH_RETRYING = "FetchRetrying"
     FETCH_DIED = "FetchDied"
     FETCH_STUCK = "FetchStuck"
     ROLLING_OUT = "RollingOut"
     ROLLING_BACK = "RollingBack"
     ROLLED_BACK = "RolledBack"
     REPAIRING = "Repairing"
-    CLEANING_UP = "CleaningUp"
     PROGRESS_DEADLINE = "ProgressDeadlineExceeded"
     CRASH_LOOP = "CrashLoop"
     LOAD_FAILED = "LoadFailed"
     WRONG_RELEASE_SERVED = "WrongReleaseServed"
     NOT_SERVING = "NotServing"
     VERIFIED = "Verified"
-    NOT_VERIFIED = "NotVerified"
 
 
 def short_hash(*parts: object) -> str:

@@ -50,13 +50,15 @@ def claim(db: FaceDatabase, component: Component) -> Manifest:
     labels = {names.KEY_LABEL: db.release_key if is_release else db.models_key}
     if is_release:
         labels[names.VERSION_LABEL] = db.version
+    size = db.storage.size if is_release else db.storage.models_size
     spec: Manifest = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": db.storage.size if is_release else db.storage.models_size}},
+        "resources": {"requests": {"storage": size}},
     }
     if db.storage.class_name is not None:
         spec["storageClassName"] = db.storage.class_name
     metadata = _metadata(db, name, component, labels)
+    metadata["annotations"] = {names.SIZE_ANNOTATION: size}
     if db.retain:
         del metadata["ownerReferences"]
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}

@@ -26,6 +26,7 @@ def read_claim(raw: Body) -> Claim:
         version=meta["labels"].get(names.VERSION_LABEL),
         created_at=_created(raw),
         verified=receipt_from_json(receipt) if receipt else None,
+        size=(meta.get("annotations") or {}).get(names.SIZE_ANNOTATION, ""),
         owned=bool(meta.get("ownerReferences")),
         deleting=_deleting(raw),
     )

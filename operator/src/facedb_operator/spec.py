@@ -265,8 +265,8 @@ def _models(raw: Mapping[str, Any]) -> Models:
 def _storage(raw: Mapping[str, Any]) -> Storage:
     return Storage(
         class_name=raw.get("storageClassName"),
-        size=raw.get("size", "4Gi"),
-        models_size=raw.get("modelsSize", "1Gi"),
+        size=str(raw.get("size", "4Gi")),
+        models_size=str(raw.get("modelsSize", "1Gi")),
         keep=int(raw.get("keep", 2)),
     )
 

@@ -10,7 +10,7 @@ from facedb_operator.facts import FetchJob, JobState, Observed, Verified
 from facedb_operator.names import Component, Reason
 from facedb_operator.record import Bad
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import CreateClaim, DeleteJob, MarkVerified, Plan, StartFetch
+from facedb_operator.steps import CreateClaim, DeleteClaim, DeleteJob, MarkVerified, Plan, StartFetch
 from facedb_release.outcome import Outcome
 
 LOOK_AGAIN = timedelta(seconds=2)
@@ -63,6 +63,10 @@ def _stage(db: FaceDatabase, seen: Observed, component: Component) -> Plan | Non
     if claim is None:
         return Plan(Reason.FETCHING, f"Creating a volume for {thing}.", (CreateClaim(component),))
     jobs = sorted((j for j in seen.jobs if j.key == key), key=lambda j: j.attempt)
+    size = db.storage.size if is_release else db.storage.models_size
+    # Nothing good is on it yet: a volume of another size is made anew, once nobody writes to it.
+    if claim.size != size and not any(j.state is JobState.RUNNING for j in jobs):
+        return Plan(Reason.FETCHING, f"Making the volume for {thing} anew with {size}.", (DeleteClaim(name),))
     if not jobs:
         return Plan(Reason.FETCHING, f"Starting to fetch {thing}.", (StartFetch(component, 1),))
     return _follow(db, seen, component, name, jobs[-1])
