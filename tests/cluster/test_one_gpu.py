@@ -24,9 +24,9 @@ def one_gpu(place: object) -> Iterator[None]:
     node.set_pretend_gpus(0)
 
 
-def _spec(fdb: Database, version: str, strategy: str) -> Json:
+def _changes(fdb: Database, version: str, strategy: str) -> Json:
     spec = fdb.stage.spec(fdb.server, version, resources=ONE_GPU)
-    return {**spec, "rollout": {**spec["rollout"], "strategy": strategy}}
+    return {"sidecar": spec["sidecar"], "rollout": {**spec["rollout"], "strategy": strategy}}
 
 
 def _holders(fdb: Database) -> list[str]:
@@ -44,9 +44,9 @@ def _holders(fdb: Database) -> list[str]:
 def test_the_old_pod_is_gone_before_the_new_one_runs(
     fdb: Database, strategy: str, before: str, after: str
 ) -> None:
-    fdb.apply(before, **_spec(fdb, before, strategy))
+    fdb.apply(before, **_changes(fdb, before, strategy))
     fdb.wait_serving(before)
-    fdb.apply(after, **_spec(fdb, after, strategy))
+    fdb.apply(after, **_changes(fdb, after, strategy))
 
     most = 0
 

@@ -66,6 +66,7 @@ class FetchJob:
     name: str
     key: str
     component: Component
+    claim: str
     attempt: int
     state: JobState
     started_at: datetime

@@ -55,7 +55,7 @@ def history_of(db: FaceDatabase, seen: Observed, plan: Plan) -> list[Json]:
         "reason": plan.reason,
         "startedAt": _stamp(old.started_at),
         "finishedAt": _stamp(seen.now),
-        "downloadedBytes": old.downloaded_bytes,
+        "downloadedBytes": _transfer(db, seen, old)["bytesDone"],
         "unavailableSeconds": round(lost, 1),
     }
     return [*past, entry][-MOST_HISTORY:]
@@ -95,7 +95,13 @@ def _transfer(db: FaceDatabase, seen: Observed, old: Target | None) -> Json:
     job = _latest(db, seen)
     if job is None:
         return {"bytesDone": old.downloaded_bytes if old else 0}
-    view: Json = {"job": job.name, "attempt": job.attempt, "fetching": what(db, job.component)}
+    done = job.outcome.bytes_downloaded if job.outcome else 0
+    view: Json = {
+        "bytesDone": done,
+        "job": job.name,
+        "attempt": job.attempt,
+        "fetching": what(db, job.component),
+    }
     if job.progress is not None:
         view["bytesDone"] = job.progress.bytes_done
         if job.progress.bytes_total:

@@ -74,7 +74,10 @@ def fetch_job(db: FaceDatabase, component: Component, attempt: int) -> Manifest:
     key = db.fetch_key if is_release else db.models_fetch_key
     labels = {names.KEY_LABEL: key}
     metadata = _metadata(db, names.fetch_job(db.name, key, attempt), component, labels)
-    metadata["annotations"] = {names.ATTEMPT_ANNOTATION: str(attempt)}
+    metadata["annotations"] = {
+        names.ATTEMPT_ANNOTATION: str(attempt),
+        names.CLAIM_ANNOTATION: db.claim_name if is_release else db.models_claim_name,
+    }
     mounts = [_mount("models", MODELS_DIR, read_only=is_release)]
     volumes = [_claim_volume("models", db.models_claim_name, read_only=False), _scratch()]
     if is_release:

@@ -8,7 +8,7 @@ once it is staged and not known bad, and the last good one otherwise. Going back
 from dataclasses import replace
 from datetime import timedelta
 
-from facedb_operator.facts import Claim, JobState, Observed
+from facedb_operator.facts import Claim, FetchJob, JobState, Observed
 from facedb_operator.names import Component, Reason
 from facedb_operator.rollout import Goal, clear, rollout
 from facedb_operator.spec import FaceDatabase
@@ -68,20 +68,13 @@ def _nothing_to_serve(db: FaceDatabase, seen: Observed) -> Plan:
 
 
 def collect_garbage(db: FaceDatabase, seen: Observed, *, settled: bool) -> tuple[Step, ...]:
-    """Delete what nobody needs: superseded Jobs, claims of refused releases, claims beyond ``keep``.
+    """Delete what nobody needs: Jobs that have answered, claims of refused releases, claims beyond ``keep``.
 
     Args:
         db: the database.
         seen: what there is.
         settled: the goal serves and nothing is being fetched; only then do verified releases go.
     """
-    superseded = [
-        j
-        for j in seen.jobs
-        if j.state is not JobState.RUNNING
-        and any(k.key == j.key and k.attempt > j.attempt for k in seen.jobs)
-    ]
-    jobs = [DeleteJob(j.name) for j in (*superseded, *stale_jobs(db, seen)) if not j.deleting]
     needed = _needed_claims(db, seen)
     idle = [c for c in seen.claims if c.name not in needed and not c.deleting and not _written(seen)]
     spare = max(0, db.storage.keep - sum(1 for c in seen.claims if c.name in needed and _is_release(c)))
@@ -89,8 +82,18 @@ def collect_garbage(db: FaceDatabase, seen: Observed, *, settled: bool) -> tuple
         :spare
     ]
     gone = [c for c in idle if c not in kept and (settled or (c.verified is None and _is_release(c)))]
+    jobs = [DeleteJob(j.name) for j in _idle_jobs(db, seen, {c.name for c in gone}) if not j.deleting]
     owners = [OwnClaim(c.name, owned=not db.retain) for c in seen.claims if c.owned == db.retain]
     return (*jobs, *owners, *(DeleteClaim(c.name) for c in gone))
+
+
+def _idle_jobs(db: FaceDatabase, seen: Observed, gone: set[str]) -> list[FetchJob]:
+    """Jobs whose answer is written down, and those in the way: a claim stays while a pod names it."""
+    waiting = {c.name for c in seen.claims if c.verified is None and not c.deleting} - gone
+    ended = [j for j in seen.jobs if j.state is not JobState.RUNNING]
+    done = [j for j in ended if j.claim not in waiting]
+    superseded = [j for j in ended if any(k.key == j.key and k.attempt > j.attempt for k in seen.jobs)]
+    return list(dict.fromkeys((*done, *superseded, *stale_jobs(db, seen))))
 
 
 def _is_release(claim: Claim) -> bool:

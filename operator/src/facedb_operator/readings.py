@@ -75,6 +75,7 @@ def read_job(raw: Body, pod: Body | None, progress: Progress | None) -> FetchJob
         name=meta["name"],
         key=meta["labels"].get(names.KEY_LABEL, ""),
         component=Component(meta["labels"][names.COMPONENT_LABEL]),
+        claim=(meta.get("annotations") or {}).get(names.CLAIM_ANNOTATION, ""),
         attempt=int((meta.get("annotations") or {}).get(names.ATTEMPT_ANNOTATION, "1")),
         state=ended[0] if ended else JobState.RUNNING,
         started_at=_created(raw),

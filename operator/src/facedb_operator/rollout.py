@@ -238,4 +238,4 @@ def _reason(db: FaceDatabase, goal: Goal) -> Reason:
 
 
 def _leaving(left: list[Pod]) -> str:
-    return f", {len(left)} old pods leaving" if left else ""
+    return f", {len(left)} of the old revision not gone yet" if left else ""
