@@ -20,7 +20,9 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
     """The rollout under way, or None when what the spec asks for serves, or is refused."""
     if plan.reason == Reason.SUSPENDED:
         return (db.record.raw or {}).get("target")
-    if _ended(db, plan):
+    good = db.record.last_good
+    # More replicas, or a pod that comes back, is no rollout.
+    if _ended(db, plan) or (good is not None and good.revision_key == db.revision_key):
         return None
     staged = seen.workload(db.revision_key) is not None
     now_score = score(db, seen, db.revision_key) if staged else 0

@@ -1,0 +1,405 @@
+"""A small cluster in memory that obeys steps as Kubernetes would, and refuses impossible states.
+
+The operator's true ``plan`` and ``status_of`` run against it: facts out of it, steps into it, the status
+through JSON and back, so that what is not in the status is really forgotten. Time is virtual.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, assert_never
+
+from facedb_operator import names, objects
+from facedb_operator.facts import (
+    Answer,
+    Claim,
+    FetchJob,
+    JobState,
+    Observed,
+    Pod,
+    Verified,
+    Workload,
+)
+from facedb_operator.names import Component
+from facedb_operator.plan import plan
+from facedb_operator.spec import FaceDatabase, parse_spec
+from facedb_operator.status import status_of
+from facedb_operator.steps import (
+    CreateClaim,
+    CreateWorkload,
+    DeleteClaim,
+    DeleteJob,
+    DeleteWorkload,
+    EnsureService,
+    MarkVerified,
+    OwnClaim,
+    Plan,
+    ScaleWorkload,
+    SetGate,
+    StartFetch,
+    Step,
+)
+from facedb_release.outcome import Outcome
+
+FETCH_S = 3
+START_S = 2
+LOAD_S = 4
+LEAVE_S = 5
+# Longer than the progress deadline of the tests (2 min) and the retries in them.
+QUIET_S = 150
+EPOCH = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+
+
+class Impossible(AssertionError):
+    """A state that a real cluster, or a careful operator, would never be in."""
+
+
+class Killed(Exception):
+    """The operator process ended at this point."""
+
+
+def digest_of(version: str) -> str:
+    """The digest that this world's archive of a version has."""
+    return f"sha256:{names.short_hash(version) * 8}"
+
+
+def good_fetch(version: str) -> Outcome:
+    """A fetch that verified."""
+    return outcome(version, ok=True)
+
+
+def outcome(version: str, *, ok: bool, reason: str = "Fetched", permanent: bool = False) -> Outcome:
+    """A fetch Job's termination message."""
+    return Outcome(
+        ok=ok,
+        reason=reason,
+        message=f"{version}: {reason}",
+        permanent=permanent,
+        version=version,
+        digest=digest_of(version),
+        bytes_downloaded=1000,
+        bytes_total=1000,
+        seconds=1.0,
+        performer_count=10,
+        face_count=20,
+        warnings=(),
+        file=None,
+        expected=None,
+        found=None,
+    )
+
+
+def good_answer(work: Workload) -> Answer:
+    """A pod that serves what its Deployment names."""
+    return Answer(True, work.version, work.digest, failed=False, reason="", message="")
+
+
+@dataclass
+class World:
+    """The cluster and the one database in it.
+
+    Attributes:
+        spec: of the FaceDatabase; change it with ``apply``.
+        gpus: how many pods fit; None for any number.
+        fetches: version → what its fetch Job says, None for a Job that dies without a word.
+        answers: Deployment → what its pods say once they have loaded; None for never.
+        crash_after: the operator is killed after so many more steps; None for never.
+    """
+
+    spec: dict[str, Any]
+    gpus: int | None = None
+    fetches: Callable[[str], Outcome | None] = good_fetch
+    answers: Callable[[Workload], Answer | None] = good_answer
+    crash_after: int | None = None
+    annotations: dict[str, str] = field(default_factory=dict)
+    generation: int = 1
+    status: dict[str, Any] = field(default_factory=dict)
+    now: datetime = EPOCH
+    claims: dict[str, Claim] = field(default_factory=dict)
+    jobs: dict[str, FetchJob] = field(default_factory=dict)
+    workloads: dict[str, Workload] = field(default_factory=dict)
+    pods: dict[str, Pod] = field(default_factory=dict)
+    service_key: str | None = None
+    fetched: list[str] = field(default_factory=list)
+    steps_done: int = 0
+    kills: int = 0
+    served_once: bool = False
+    born: int = 0
+    left_at: dict[str, datetime] = field(default_factory=dict)
+    watch: Callable[[World], None] = lambda _: None
+
+    def apply(self, **spec: Any) -> None:
+        """A user's change of the spec."""
+        self.spec = {**self.spec, **spec}
+        self.generation += 1
+
+    def database(self) -> FaceDatabase:
+        """The resource as the operator parses it."""
+        body = {
+            "metadata": {
+                "name": "stash",
+                "namespace": "default",
+                "uid": "u-1",
+                "generation": self.generation,
+                "annotations": self.annotations,
+            },
+            "spec": self.spec,
+            "status": self.status,
+        }
+        return parse_spec(json.loads(json.dumps(body)), default_image="sidecar:1")
+
+    def observe(self) -> Observed:
+        """The facts."""
+        return Observed(
+            now=self.now,
+            claims=tuple(self.claims.values()),
+            jobs=tuple(self.jobs.values()),
+            workloads=tuple(self.workloads.values()),
+            pods=tuple(self.pods.values()),
+            service_key=self.service_key,
+        )
+
+    def one_pass(self) -> Plan:
+        """The operator's pass; may be killed after any step, before the status is written."""
+        db, seen = self.database(), self.observe()
+        todo = plan(db, seen)
+        for step in todo.steps:
+            self._do(db, step)
+            self.steps_done += 1
+            self.check()
+            if self.crash_after is not None:
+                self.crash_after -= 1
+                if self.crash_after == 0:
+                    raise Killed
+        self.status = json.loads(json.dumps(status_of(db, seen, todo)))
+        return todo
+
+    def settle(self, *, limit_s: int = 900) -> Plan:
+        """Passes and seconds in turn until nothing new has come for longer than any deadline."""
+        quiet = 0
+        todo: Plan | None = None
+        for _ in range(limit_s):
+            before = (self.status, self.observe())
+            try:
+                todo = self.one_pass()
+            except Killed:
+                self.crash_after = None
+                self.kills += 1
+                continue
+            # Where nothing moves, time may leap: only deadlines and retries are left to come.
+            leap = 30 if quiet >= 10 else 1
+            self.tick(leap)
+            same = (self.status, replace(self.observe(), now=before[1].now)) == before
+            quiet = quiet + leap if same and not todo.steps else 0
+            if quiet > QUIET_S and todo is not None:
+                return todo
+        raise Impossible(f"not steady after {limit_s} s: {todo}")
+
+    def tick(self, seconds: int = 1) -> None:
+        """Time passes."""
+        self.now += timedelta(seconds=seconds)
+        for job in list(self.jobs.values()):
+            self._advance_job(job)
+        for work in list(self.workloads.values()):
+            self._advance_workload(work)
+        for pod in list(self.pods.values()):
+            self._advance_pod(pod)
+        for claim in list(self.claims.values()):
+            # As the PVC protection controller does: gone only when no pod names it.
+            if claim.deleting and not self._in_use(claim.name):
+                del self.claims[claim.name]
+        self.check()
+        self.watch(self)
+
+    def serving(self) -> list[str]:
+        """Versions in the Service's endpoints, one for each pod."""
+        works = {w.revision_key: w.version for w in self.workloads.values()}
+        return [works.get(p.revision_key, "?") for p in self.pods.values() if p.ready and not p.deleting]
+
+    def check(self) -> None:
+        """Refuse what must never be."""
+        holders = [p for p in self.pods.values() if p.unschedulable is None]
+        if self.gpus is not None and len(holders) > self.gpus:
+            raise Impossible(f"{len(holders)} pods hold {self.gpus} GPUs")
+        writers = [j.claim for j in self.jobs.values() if j.state is JobState.RUNNING]
+        if len(writers) != len(set(writers)):
+            raise Impossible("two Jobs write one claim")
+        good = (self.status.get("lastGood") or {}).get("claim")
+        if good is not None and (good not in self.claims or self.claims[good].deleting):
+            raise Impossible("the last good release's claim was deleted")
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        """Status and reason of a condition."""
+        found = next(c for c in self.status["conditions"] if c["type"] == kind)
+        return found["status"], found["reason"]
+
+    def _in_use(self, claim: str) -> bool:
+        by_job = any(j.claim == claim for j in self.jobs.values())
+        used = {w.revision_key for w in self.workloads.values() if claim in (w.claim, w.models_claim)}
+        return by_job or any(p.revision_key in used for p in self.pods.values())
+
+    # One case a step, as in act.py.
+    def _do(self, db: FaceDatabase, step: Step) -> None:  # noqa: C901
+        match step:
+            case EnsureService():
+                objects.service(db)
+                self.service_key = db.service_key
+            case CreateClaim(component=component):
+                self._create_claim(db, component)
+            case StartFetch(component=component, attempt=attempt):
+                self._start(db, component, attempt)
+            case MarkVerified(claim=claim, facts=facts):
+                self.claims[claim] = replace(self.claims[claim], verified=facts)
+            case OwnClaim(name=name, owned=owned):
+                self.claims[name] = replace(self.claims[name], owned=owned)
+            case DeleteClaim(name=name):
+                self.claims[name] = replace(self.claims[name], deleting=True)
+            case DeleteJob(name=name):
+                self.jobs.pop(name, None)
+            case CreateWorkload():
+                self._create_workload(db, step)
+            case ScaleWorkload(name=name, replicas=replicas):
+                self.workloads[name] = replace(self.workloads[name], replicas=replicas)
+            case DeleteWorkload(name=name):
+                self.workloads[name] = replace(self.workloads[name], replicas=0, deleting=True)
+            case SetGate():
+                self._set_gate(step)
+            case _:
+                assert_never(step)
+
+    def _create_claim(self, db: FaceDatabase, component: Component) -> None:
+        raw = objects.claim(db, component)
+        meta = raw["metadata"]
+        self.claims.setdefault(
+            meta["name"],
+            Claim(
+                name=meta["name"],
+                component=component,
+                key=meta["labels"][names.KEY_LABEL],
+                version=meta["labels"].get(names.VERSION_LABEL),
+                created_at=self.now,
+                verified=None,
+                size=meta["annotations"][names.SIZE_ANNOTATION],
+                owned="ownerReferences" in meta,
+            ),
+        )
+
+    def _start(self, db: FaceDatabase, component: Component, attempt: int) -> None:
+        meta = objects.fetch_job(db, component, attempt)["metadata"]
+        claim = meta["annotations"][names.CLAIM_ANNOTATION]
+        if meta["name"] in self.jobs:
+            return
+        if self.claims[claim].verified is not None:
+            raise Impossible(f"{claim} is verified and would be written again")
+        self.fetched.append(db.version if component is Component.RELEASE else "models")
+        self.jobs[meta["name"]] = FetchJob(
+            name=meta["name"],
+            key=meta["labels"][names.KEY_LABEL],
+            component=component,
+            claim=claim,
+            attempt=attempt,
+            state=JobState.RUNNING,
+            started_at=self.now,
+            finished_at=None,
+            outcome=None,
+            progress=None,
+            blocked=None,
+        )
+
+    def _create_workload(self, db: FaceDatabase, step: CreateWorkload) -> None:
+        meta = objects.deployment(db, step)["metadata"]
+        if meta["name"] in self.workloads:
+            return
+        if self.claims[step.claim].verified is None:
+            raise Impossible(f"{step.claim} is served and was never verified")
+        self.workloads[meta["name"]] = Workload(
+            name=meta["name"],
+            revision_key=meta["labels"][names.KEY_LABEL],
+            release_key=step.release_key,
+            version=step.version,
+            digest=step.digest,
+            claim=step.claim,
+            models_claim=db.models_claim_name,
+            replicas=step.replicas,
+            created_at=self.now,
+        )
+
+    def _set_gate(self, step: SetGate) -> None:
+        pod = self.pods.get(step.pod)
+        if pod is None:
+            return
+        if step.is_open and not pod.containers_ready:
+            raise Impossible(f"the gate of {pod.name} is opened before it is ready")
+        self.pods[pod.name] = self._judged(replace(pod, gate=step.is_open, gate_since=self.now))
+
+    def _judged(self, pod: Pod) -> Pod:
+        ready = pod.containers_ready and pod.gate is True and not pod.deleting
+        since = pod.ready_since if ready == pod.ready else self.now
+        return replace(pod, ready=ready, ready_since=since)
+
+    def _advance_job(self, job: FetchJob) -> None:
+        if job.state is not JobState.RUNNING or self.now - job.started_at < timedelta(seconds=FETCH_S):
+            return
+        version = self.claims[job.claim].version
+        said = good_fetch("models") if version is None else self.fetches(version)
+        state = JobState.SUCCEEDED if said is not None and said.ok else JobState.FAILED
+        self.jobs[job.name] = replace(job, state=state, finished_at=self.now, outcome=said)
+
+    def _advance_workload(self, work: Workload) -> None:
+        mine = [p for p in self.pods.values() if p.revision_key == work.revision_key]
+        live = sorted((p for p in mine if not p.deleting), key=lambda p: p.ready)
+        for pod in live[: max(0, len(live) - work.replicas)]:
+            self.pods[pod.name] = self._judged(replace(pod, deleting=True))
+            self.left_at[pod.name] = self.now
+        for _ in range(work.replicas - len(live)):
+            self._bear(work)
+        if work.deleting and not mine:
+            del self.workloads[work.name]
+
+    def _bear(self, work: Workload) -> None:
+        self.born += 1
+        name = f"pod-{self.born}"
+        self.pods[name] = Pod(
+            name=name,
+            revision_key=work.revision_key,
+            ip=None,
+            created_at=self.now,
+            containers_ready=False,
+            ready=False,
+            ready_since=None,
+            gate=None,
+            gate_since=None,
+            restarts=0,
+            unschedulable="Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+            waiting=None,
+            last_exit=None,
+            answer=None,
+        )
+
+    def _advance_pod(self, pod: Pod) -> None:
+        if pod.deleting:
+            if self.now - self.left_at.setdefault(pod.name, self.now) >= timedelta(seconds=LEAVE_S):
+                del self.pods[pod.name]
+            return
+        held = sum(1 for p in self.pods.values() if p.unschedulable is None)
+        if pod.unschedulable is not None:
+            if self.gpus is None or held < self.gpus:
+                # Its clock starts now: created_at stays, ready_since tells of the start until it is ready.
+                self.pods[pod.name] = replace(pod, unschedulable=None, ready_since=self.now)
+            return
+        started = self.now - (pod.ready_since or self.now)
+        work = next(w for w in self.workloads.values() if w.revision_key == pod.revision_key)
+        if pod.ip is None and started >= timedelta(seconds=START_S):
+            self.pods[pod.name] = replace(pod, ip="10.0.0.1")
+        elif not pod.containers_ready and started >= timedelta(seconds=LOAD_S):
+            answer = self.answers(work)
+            ready = answer is not None and answer.ready
+            self.pods[pod.name] = self._judged(replace(pod, containers_ready=ready, answer=answer))
+
+
+def verified(version: str) -> Verified:
+    """The facts that a verified claim carries."""
+    return Verified(version, digest_of(version), 10, 20, 1000)
