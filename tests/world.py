@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
-from facedb_operator import names, objects
+from facedb_operator import objects
 from facedb_operator.facts import (
     Answer,
     Claim,
@@ -20,7 +20,6 @@ from facedb_operator.facts import (
     JobState,
     Observed,
     Pod,
-    Verified,
     Workload,
 )
 from facedb_operator.names import Component
@@ -43,6 +42,7 @@ from facedb_operator.steps import (
     Step,
 )
 from facedb_release.outcome import Outcome
+from world_objects import good_answer, good_fetch, new_claim, new_job, new_pod, new_workload
 
 FETCH_S = 3
 START_S = 2
@@ -59,42 +59,6 @@ class Impossible(AssertionError):
 
 class Killed(Exception):
     """The operator process ended at this point."""
-
-
-def digest_of(version: str) -> str:
-    """The digest that this world's archive of a version has."""
-    return f"sha256:{names.short_hash(version) * 8}"
-
-
-def good_fetch(version: str) -> Outcome:
-    """A fetch that verified."""
-    return outcome(version, ok=True)
-
-
-def outcome(version: str, *, ok: bool, reason: str = "Fetched", permanent: bool = False) -> Outcome:
-    """A fetch Job's termination message."""
-    return Outcome(
-        ok=ok,
-        reason=reason,
-        message=f"{version}: {reason}",
-        permanent=permanent,
-        version=version,
-        digest=digest_of(version),
-        bytes_downloaded=1000,
-        bytes_total=1000,
-        seconds=1.0,
-        performer_count=10,
-        face_count=20,
-        warnings=(),
-        file=None,
-        expected=None,
-        found=None,
-    )
-
-
-def good_answer(work: Workload) -> Answer:
-    """A pod that serves what its Deployment names."""
-    return Answer(True, work.version, work.digest, failed=False, reason="", message="")
 
 
 @dataclass
@@ -248,9 +212,10 @@ class World:
                 objects.service(db)
                 self.service_key = db.service_key
             case CreateClaim(component=component):
-                self._create_claim(db, component)
-            case StartFetch(component=component, attempt=attempt):
-                self._start(db, component, attempt)
+                claim_made = new_claim(db, component, self.now)
+                self.claims.setdefault(claim_made.name, claim_made)
+            case StartFetch():
+                self._start(db, step)
             case MarkVerified(claim=claim, facts=facts):
                 self.claims[claim] = replace(self.claims[claim], verified=facts)
             case OwnClaim(name=name, owned=owned):
@@ -270,62 +235,20 @@ class World:
             case _:
                 assert_never(step)
 
-    def _create_claim(self, db: FaceDatabase, component: Component) -> None:
-        raw = objects.claim(db, component)
-        meta = raw["metadata"]
-        self.claims.setdefault(
-            meta["name"],
-            Claim(
-                name=meta["name"],
-                component=component,
-                key=meta["labels"][names.KEY_LABEL],
-                version=meta["labels"].get(names.VERSION_LABEL),
-                created_at=self.now,
-                verified=None,
-                size=meta["annotations"][names.SIZE_ANNOTATION],
-                owned="ownerReferences" in meta,
-            ),
-        )
-
-    def _start(self, db: FaceDatabase, component: Component, attempt: int) -> None:
-        meta = objects.fetch_job(db, component, attempt)["metadata"]
-        claim = meta["annotations"][names.CLAIM_ANNOTATION]
-        if meta["name"] in self.jobs:
+    def _start(self, db: FaceDatabase, step: StartFetch) -> None:
+        job = new_job(db, step.component, step.attempt, self.now)
+        if job.name in self.jobs:
             return
-        if self.claims[claim].verified is not None:
-            raise Impossible(f"{claim} is verified and would be written again")
-        self.fetched.append(db.version if component is Component.RELEASE else "models")
-        self.jobs[meta["name"]] = FetchJob(
-            name=meta["name"],
-            key=meta["labels"][names.KEY_LABEL],
-            component=component,
-            claim=claim,
-            attempt=attempt,
-            state=JobState.RUNNING,
-            started_at=self.now,
-            finished_at=None,
-            outcome=None,
-            progress=None,
-            blocked=None,
-        )
+        if self.claims[job.claim].verified is not None:
+            raise Impossible(f"{job.claim} is verified and would be written again")
+        self.fetched.append(db.version if step.component is Component.RELEASE else "models")
+        self.jobs[job.name] = job
 
     def _create_workload(self, db: FaceDatabase, step: CreateWorkload) -> None:
-        meta = objects.deployment(db, step)["metadata"]
-        if meta["name"] in self.workloads:
-            return
         if self.claims[step.claim].verified is None:
             raise Impossible(f"{step.claim} is served and was never verified")
-        self.workloads[meta["name"]] = Workload(
-            name=meta["name"],
-            revision_key=meta["labels"][names.KEY_LABEL],
-            release_key=step.release_key,
-            version=step.version,
-            digest=step.digest,
-            claim=step.claim,
-            models_claim=db.models_claim_name,
-            replicas=step.replicas,
-            created_at=self.now,
-        )
+        work = new_workload(db, step, self.now)
+        self.workloads.setdefault(work.name, work)
 
     def _set_gate(self, step: SetGate) -> None:
         pod = self.pods.get(step.pod)
@@ -355,29 +278,11 @@ class World:
             self.pods[pod.name] = self._judged(replace(pod, deleting=True))
             self.left_at[pod.name] = self.now
         for _ in range(work.replicas - len(live)):
-            self._bear(work)
+            self.born += 1
+            pod = new_pod(f"pod-{self.born}", work, self.now)
+            self.pods[pod.name] = pod
         if work.deleting and not mine:
             del self.workloads[work.name]
-
-    def _bear(self, work: Workload) -> None:
-        self.born += 1
-        name = f"pod-{self.born}"
-        self.pods[name] = Pod(
-            name=name,
-            revision_key=work.revision_key,
-            ip=None,
-            created_at=self.now,
-            containers_ready=False,
-            ready=False,
-            ready_since=None,
-            gate=None,
-            gate_since=None,
-            restarts=0,
-            unschedulable="Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
-            waiting=None,
-            last_exit=None,
-            answer=None,
-        )
 
     def _advance_pod(self, pod: Pod) -> None:
         if pod.deleting:
@@ -398,8 +303,3 @@ class World:
             answer = self.answers(work)
             ready = answer is not None and answer.ready
             self.pods[pod.name] = self._judged(replace(pod, containers_ready=ready, answer=answer))
-
-
-def verified(version: str) -> Verified:
-    """The facts that a verified claim carries."""
-    return Verified(version, digest_of(version), 10, 20, 1000)

@@ -1,0 +1,112 @@
+"""One loop for each database: woken by many, run one at a time, never stopped by an error."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facedb_operator.staging import retry_delay
+from facedb_operator.wakeups import Gone, Key, Wakeups
+
+KEY = ("default", "stash")
+
+
+def test_a_wake_up_during_a_pass_makes_another_pass() -> None:
+    async def story() -> int:
+        passes, again = 0, asyncio.Event()
+
+        async def reconcile(key: Key) -> timedelta | None:
+            nonlocal passes
+            passes += 1
+            if passes == 1:
+                wakeups.wake(key)
+            else:
+                again.set()
+            return None
+
+        wakeups = Wakeups(reconcile)
+        wakeups.wake(KEY)
+        await asyncio.wait_for(again.wait(), 5)
+        await wakeups.stop()
+        return passes
+
+    assert asyncio.run(story()) == 2
+
+
+def test_passes_over_one_database_never_overlap() -> None:
+    async def story() -> int:
+        running, most, done = 0, 0, asyncio.Event()
+
+        async def reconcile(key: Key) -> timedelta | None:
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            wakeups.wake(key)
+            await asyncio.sleep(0)
+            running -= 1
+            if wakeups.last_pass and most:
+                done.set()
+            return timedelta(0)
+
+        wakeups = Wakeups(reconcile)
+        for _ in range(3):
+            wakeups.wake(KEY)
+        await asyncio.wait_for(done.wait(), 5)
+        await wakeups.stop()
+        return most
+
+    assert asyncio.run(story()) == 1
+
+
+def test_an_error_does_not_end_the_loop() -> None:
+    async def story() -> int:
+        passes, again = 0, asyncio.Event()
+
+        async def reconcile(key: Key) -> timedelta | None:
+            nonlocal passes
+            passes += 1
+            if passes == 1:
+                wakeups.wake(key)
+                raise RuntimeError("the API server went away")
+            again.set()
+            return None
+
+        wakeups = Wakeups(reconcile)
+        wakeups.wake(KEY)
+        await asyncio.wait_for(again.wait(), 5)
+        await wakeups.stop()
+        return passes
+
+    assert asyncio.run(story()) == 2
+
+
+def test_a_database_that_is_gone_ends_its_loop_and_may_come_back() -> None:
+    async def story() -> list[Key]:
+        seen: list[Key] = []
+        twice = asyncio.Event()
+
+        async def reconcile(key: Key) -> timedelta | None:
+            seen.append(key)
+            if len(seen) == 2:
+                twice.set()
+            raise Gone
+
+        wakeups = Wakeups(reconcile)
+        wakeups.wake(KEY)
+        while wakeups.seconds_since_last_pass() or not seen:
+            await asyncio.sleep(0)
+        wakeups.wake(KEY)
+        await asyncio.wait_for(twice.wait(), 5)
+        await wakeups.stop()
+        return seen
+
+    assert asyncio.run(story()) == [KEY, KEY]
+
+
+@given(st.integers(min_value=1, max_value=10_000))
+def test_retries_come_ever_later_and_at_least_every_five_minutes(attempt: int) -> None:
+    assert retry_delay(attempt) <= retry_delay(attempt + 1) <= timedelta(minutes=5)
+    assert retry_delay(attempt) >= timedelta(seconds=10)

@@ -1,0 +1,117 @@
+"""What the small world is made of: facts as Kubernetes would show them of freshly made objects. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from facedb_operator import names, objects
+from facedb_operator.facts import Answer, Claim, FetchJob, JobState, Pod, Workload
+from facedb_operator.names import Component
+from facedb_operator.spec import FaceDatabase
+from facedb_operator.steps import CreateWorkload
+from facedb_release.outcome import Outcome
+
+
+def digest_of(version: str) -> str:
+    """The digest that this world's archive of a version has."""
+    return f"sha256:{names.short_hash(version) * 8}"
+
+
+def good_fetch(version: str) -> Outcome:
+    """A fetch that verified."""
+    return outcome(version, ok=True)
+
+
+def outcome(version: str, *, ok: bool, reason: str = "Fetched", permanent: bool = False) -> Outcome:
+    """A fetch Job's termination message."""
+    return Outcome(
+        ok=ok,
+        reason=reason,
+        message=f"{version}: {reason}",
+        permanent=permanent,
+        version=version,
+        digest=digest_of(version),
+        bytes_downloaded=1000,
+        bytes_total=1000,
+        seconds=1.0,
+        performer_count=10,
+        face_count=20,
+        warnings=(),
+        file=None,
+        expected=None,
+        found=None,
+    )
+
+
+def good_answer(work: Workload) -> Answer:
+    """A pod that serves what its Deployment names."""
+    return Answer(True, work.version, work.digest, failed=False, reason="", message="")
+
+
+def new_claim(db: FaceDatabase, component: Component, now: datetime) -> Claim:
+    """A claim as the operator's own builder writes it."""
+    meta = objects.claim(db, component)["metadata"]
+    return Claim(
+        name=meta["name"],
+        component=component,
+        key=meta["labels"][names.KEY_LABEL],
+        version=meta["labels"].get(names.VERSION_LABEL),
+        created_at=now,
+        verified=None,
+        size=meta["annotations"][names.SIZE_ANNOTATION],
+        owned="ownerReferences" in meta,
+    )
+
+
+def new_job(db: FaceDatabase, component: Component, attempt: int, now: datetime) -> FetchJob:
+    """A Job that has just been created."""
+    meta = objects.fetch_job(db, component, attempt)["metadata"]
+    return FetchJob(
+        name=meta["name"],
+        key=meta["labels"][names.KEY_LABEL],
+        component=component,
+        claim=meta["annotations"][names.CLAIM_ANNOTATION],
+        attempt=attempt,
+        state=JobState.RUNNING,
+        started_at=now,
+        finished_at=None,
+        outcome=None,
+        progress=None,
+        blocked=None,
+    )
+
+
+def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workload:
+    """A Deployment that has just been created."""
+    meta = objects.deployment(db, step)["metadata"]
+    return Workload(
+        name=meta["name"],
+        revision_key=meta["labels"][names.KEY_LABEL],
+        release_key=step.release_key,
+        version=step.version,
+        digest=step.digest,
+        claim=step.claim,
+        models_claim=db.models_claim_name,
+        replicas=step.replicas,
+        created_at=now,
+    )
+
+
+def new_pod(name: str, work: Workload, now: datetime) -> Pod:
+    """A pod that no node has been found for yet."""
+    return Pod(
+        name=name,
+        revision_key=work.revision_key,
+        ip=None,
+        created_at=now,
+        containers_ready=False,
+        ready=False,
+        ready_since=None,
+        gate=None,
+        gate_since=None,
+        restarts=0,
+        unschedulable="Unschedulable: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+        waiting=None,
+        last_exit=None,
+        answer=None,
+    )
