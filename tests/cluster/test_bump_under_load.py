@@ -58,6 +58,7 @@ def test_the_history_tells_of_every_rollout(fdb: Database) -> None:
 def test_the_corrupt_digest_is_remembered_and_its_volume_is_gone(fdb: Database) -> None:
     bad = fdb.status()["bad"]
     assert [entry["version"] for entry in bad] == [CORRUPT]
+    assert bad[0]["digest"].startswith("sha256:")
     claims = fdb.place.kubernetes.items("pvc", fdb.namespace)
     versions = {c["metadata"]["labels"].get("facedb.dev/version") for c in claims}
     assert CORRUPT not in versions

@@ -77,6 +77,9 @@ def test_wrong_bytes_end_with_10_and_name_the_file(server: ReleaseServer, good: 
     outcome = told(tmp_path / "message")
     assert done.returncode == 10
     assert (outcome.ok, outcome.permanent, outcome.reason) == (False, True, "WrongChecksum")
+    # The refused archive is remembered by its digest.
+    assert outcome.digest is not None
+    assert outcome.digest.startswith("sha256:")
     assert (outcome.file, outcome.version) == ("performers.db", VERSION)
     assert outcome.expected != outcome.found
     assert "WrongChecksum" in done.stderr

@@ -109,12 +109,15 @@ def _running(thing: str, job: FetchJob) -> Plan:
 
 def _refused(db: FaceDatabase, seen: Observed, component: Component, outcome: Outcome) -> Plan:
     key = db.fetch_key if component is Component.RELEASE else db.models_fetch_key
+    facts = (
+        f" Expected {outcome.expected}, found {outcome.found}." if outcome.expected and outcome.found else ""
+    )
     bad = Bad(
         version=db.version,
         digest=outcome.digest,
         keys=(key,),
         reason=outcome.reason,
-        message=outcome.message,
+        message=outcome.message + facts,
         at=seen.now,
     )
     return Plan(bad.reason, bad.message, bad=bad, check_again=timedelta(0))

@@ -23,10 +23,17 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 @dataclass
 class Tally:
-    """Bytes of file bodies received so far, repeated ones included, and how many there are in all."""
+    """What is known of the archive so far, also if the run fails later.
+
+    Attributes:
+        received: bytes of file bodies, repeated ones included.
+        total: how many there are in all.
+        digest: `sha256:<hex>`, as the source promises it, then as it was read.
+    """
 
     received: int = 0
     total: int | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)

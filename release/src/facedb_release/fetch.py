@@ -128,6 +128,7 @@ def _from(
     asset: Asset, wanted: FetchRequest, client: httpx.Client, progress: Progress, tally: Tally
 ) -> Receipt:
     """Download, unpack, verify and publish from one address."""
+    tally.digest = asset.digest
     _compare_digest(wanted, asset.digest, "The source says that the archive")
     partial = volume.start(wanted.into, wanted.profile)
     remote = open_remote(client, asset, wanted.patience, tally)
@@ -141,6 +142,7 @@ def _from(
     told(0, None)
     unpacked = unpack(archive, contents, partial, told)
     told(archive.size, None)
+    tally.digest = unpacked.digest
     (partial / SPOOL).unlink(missing_ok=True)
     _compare_digest(wanted, unpacked.digest, "The archive")
     _compare_promise(asset, unpacked)

@@ -126,6 +126,7 @@ def _bad(error: ReleaseError, tally: Tally, version: str | None) -> Outcome:
         message=error.message,
         permanent=error.permanent,
         version=version,
+        digest=tally.digest,
         bytes_downloaded=tally.received,
         bytes_total=tally.total,
         file=error.file,
