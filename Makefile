@@ -31,7 +31,7 @@ cluster-test: setup ## The cluster suite: real API server, kubelet, containerd, 
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) up
 	$(NODE) images
-	$(PYTHON) -m pytest -q -m cluster tests/cluster
+	$(PYTHON) -m pytest -v --no-header -m cluster tests/cluster
 
 check: setup ## Formatting, lint, types, import contracts: what CI runs before the tests
 	$(PYTHON) -m ruff format --check .

@@ -79,3 +79,16 @@ def test_pods_meet_the_restricted_standard(fdb: Database) -> None:
         }
         kubernetes.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(bare))
     kubernetes.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def test_a_deleted_database_takes_everything_along_and_sticks_nowhere(fdb: Database) -> None:
+    kubernetes = fdb.place.kubernetes
+    kubernetes.kubectl("delete", "fdb", fdb.name, "-n", fdb.namespace, "--timeout=30s")
+    selector = f"facedb.dev/database={fdb.name}"
+    kinds = "pods,pvc,jobs,deployments,services"
+    wait_until(
+        lambda: not kubernetes.items(kinds, fdb.namespace, selector),
+        "every child to go",
+        timeout_s=90,
+        tell=lambda: kubernetes.kubectl("get", kinds, "-n", fdb.namespace),
+    )
