@@ -178,6 +178,14 @@ class World:
         self.check()
         self.watch(self)
 
+    def delete_pod(self, name: str) -> None:
+        """Somebody deletes a pod: it leaves gently, and its Deployment makes another."""
+        self.pods[name] = self._judged(replace(self.pods[name], deleting=True))
+
+    def delete_workload(self, name: str) -> None:
+        """Somebody deletes a Deployment."""
+        self.workloads[name] = replace(self.workloads[name], replicas=0, deleting=True)
+
     def serving(self) -> list[str]:
         """Versions in the Service's endpoints, one for each pod."""
         works = {w.revision_key: w.version for w in self.workloads.values()}
@@ -229,7 +237,7 @@ class World:
             case ScaleWorkload(name=name, replicas=replicas):
                 self.workloads[name] = replace(self.workloads[name], replicas=replicas)
             case DeleteWorkload(name=name):
-                self.workloads[name] = replace(self.workloads[name], replicas=0, deleting=True)
+                self.delete_workload(name)
             case SetGate():
                 self._set_gate(step)
             case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from facedb_operator import names, objects
 from facedb_operator.facts import Answer, Claim, FetchJob, JobState, Pod, Workload
@@ -115,3 +116,18 @@ def new_pod(name: str, work: Workload, now: datetime) -> Pod:
         last_exit=None,
         answer=None,
     )
+
+
+def base_spec() -> dict[str, Any]:
+    """A spec of one CPU pod, Rolling."""
+    return {
+        "version": "2026.02.12",
+        "source": {"github": {"repository": "owner/data"}},
+        "models": {
+            "source": {"github": {"repository": "owner/models", "tag": "models"}},
+            "files": [{"name": "arcface.onnx", "size": 3, "sha256": "0" * 64}],
+        },
+        "storage": {"size": "4Gi", "modelsSize": "1Gi", "keep": 2},
+        "sidecar": {"replicas": 1, "device": "cpu", "service": {"type": "ClusterIP", "port": 5000}},
+        "rollout": {"strategy": "Rolling", "progressDeadline": "2m", "drain": "5s"},
+    }

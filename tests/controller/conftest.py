@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from world import World
+from world_objects import base_spec
 
 
 @pytest.fixture
@@ -19,18 +20,3 @@ def spec() -> dict[str, Any]:
 def world(spec: dict[str, Any]) -> World:
     """An empty cluster with one database at 2026.02.12."""
     return World(spec)
-
-
-def base_spec() -> dict[str, Any]:
-    """A spec of one CPU pod, Rolling."""
-    return {
-        "version": "2026.02.12",
-        "source": {"github": {"repository": "owner/data"}},
-        "models": {
-            "source": {"github": {"repository": "owner/models", "tag": "models"}},
-            "files": [{"name": "arcface.onnx", "size": 3, "sha256": "0" * 64}],
-        },
-        "storage": {"size": "4Gi", "modelsSize": "1Gi", "keep": 2},
-        "sidecar": {"replicas": 1, "device": "cpu", "service": {"type": "ClusterIP", "port": 5000}},
-        "rollout": {"strategy": "Rolling", "progressDeadline": "2m", "drain": "5s"},
-    }
