@@ -81,6 +81,8 @@ class Demo:
         """
         self.tell("installing the chart")
         install_chart(self.kubernetes, self.place.images)
+        # What an earlier demo left behind would change the story.
+        self.kubernetes.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
         self.kubernetes.ensure_namespace(NAMESPACE)
         self.bump(FIRST)
         self.until("Ready", "True", "Serving", FIRST)
@@ -156,7 +158,9 @@ def main() -> int:
         stage = prepare(Path(folder) / "server", [person], photo)
         with ReleaseServer(stage.root, host=place.host) as server:
             failed = Demo(place, stage, server).run()
-    print(f"\n{failed} requests failed.")
+    print(f"\n{failed} requests failed. To look around: kubectl get fdb -n {NAMESPACE}")
+    print('(the test node\'s kubectl: eval "$(.venv/bin/python tests/cluster/node env)").')
+    print(f"To clean up: kubectl delete namespace {NAMESPACE}; helm uninstall facedb -n facedb-system")
     return 1 if failed else 0
 
 

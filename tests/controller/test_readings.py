@@ -1,0 +1,113 @@
+"""Raw objects of a real API server → facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facedb_operator import names
+from facedb_operator.facts import JobState, Verified
+from facedb_operator.readings import (
+    read_claim,
+    read_job,
+    read_pod,
+    read_progress,
+    read_workload,
+    receipt_from_json,
+    receipt_to_json,
+)
+from world_objects import outcome
+
+AT = "2026-11-21T04:00:00Z"
+
+
+def raw(name: str, component: str = "sidecar", **parts: Any) -> dict[str, Any]:
+    labels = {names.COMPONENT_LABEL: component, names.KEY_LABEL: "k1", names.VERSION_LABEL: "2026.02.12"}
+    return {"metadata": {"name": name, "labels": labels, "creationTimestamp": AT}, **parts}
+
+
+def pod_status(*conditions: tuple[str, str], **container: Any) -> dict[str, Any]:
+    listed = [{"type": t, "status": s, "lastTransitionTime": AT} for t, s in conditions]
+    return {"podIP": "10.0.0.1", "conditions": listed, "containerStatuses": [container]}
+
+
+def test_a_pod_is_in_traffic_only_when_it_is_ready_as_a_whole() -> None:
+    status = pod_status(("ContainersReady", "True"), ("Ready", "False"), restartCount=2)
+    pod = read_pod(raw("p", status=status), None)
+    assert (pod.containers_ready, pod.ready, pod.gate, pod.restarts) == (True, False, None, 2)
+
+
+@pytest.mark.parametrize(("status", "is_open"), [("True", True), ("False", False)])
+def test_the_gate_is_read_from_its_condition(status: str, is_open: bool) -> None:
+    assert read_pod(raw("p", status=pod_status((names.SERVING_GATE, status))), None).gate is is_open
+
+
+def test_an_evicted_pod_counts_as_gone() -> None:
+    assert read_pod(raw("p", status={"phase": "Failed"}), None).deleting
+
+
+def test_why_a_pod_waits_and_how_it_ended_are_told() -> None:
+    killed = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}}
+    pod = read_pod(raw("p", status=pod_status(state=waiting, lastState=killed)), None)
+    assert pod.waiting == "ImagePullBackOff: no such image"
+    assert pod.last_exit == "OOMKilled (exit code 137)"
+
+
+def test_a_container_that_is_just_being_created_does_not_wait_for_anything() -> None:
+    state = {"waiting": {"reason": "ContainerCreating"}}
+    assert read_pod(raw("p", status=pod_status(state=state)), None).waiting is None
+
+
+def test_a_jobs_verdict_is_its_pods_termination_message() -> None:
+    said = outcome("2026.02.12", ok=False, reason="WrongChecksum", permanent=True)
+    ended = {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": AT}]}
+    pod = raw("p", status=pod_status(state={"terminated": {"message": said.to_json()}}))
+    job = read_job(raw("j", "release", status=ended), pod, None)
+    assert (job.state, job.outcome) == (JobState.FAILED, said)
+
+
+def test_a_job_that_was_killed_has_no_verdict() -> None:
+    pod = raw("p", status=pod_status(state={"terminated": {"message": "Killed"}}))
+    assert read_job(raw("j", "release", status={}), pod, None).outcome is None
+
+
+def test_a_job_whose_pod_cannot_be_scheduled_says_why() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}
+    job = read_job(raw("j", "release"), raw("p", status={"conditions": [condition]}), None)
+    assert job.blocked == "Unschedulable: no node"
+
+
+def test_the_last_progress_line_counts() -> None:
+    log = (
+        '{"event":"progress","phase":"Downloading","bytes_done":1,"bytes_total":9,"file":"a"}\n'
+        '{"event":"progress","phase":"Verifying","bytes_done":9,"bytes_total":null,"file":null}\n'
+        "INFO something else\n"
+    )
+    progress = read_progress(log)
+    assert progress is not None
+    assert (progress.phase, progress.bytes_done, progress.bytes_total) == ("Verifying", 9, None)
+
+
+@given(st.text(max_size=200))
+def test_any_log_is_read_without_an_error(log: str) -> None:
+    assert read_progress(log) is None or '"progress"' in log
+
+
+@given(
+    st.builds(Verified, st.none() | st.text(), st.none() | st.text(), st.none(), st.integers(), st.integers())
+)
+def test_a_claims_receipt_survives_its_annotation(facts: Verified) -> None:
+    assert receipt_from_json(receipt_to_json(facts)) == facts
+
+
+def test_claims_and_deployments_carry_what_they_are_for() -> None:
+    claim = read_claim(raw("c", "release", spec={}))
+    assert (claim.key, claim.version, claim.verified, claim.owned) == ("k1", "2026.02.12", None, False)
+    work = raw("w", spec={"replicas": 2})
+    work["metadata"]["annotations"] = {names.CLAIM_ANNOTATION: "c", names.DIGEST_ANNOTATION: "sha256:ab"}
+    found = read_workload(work)
+    assert (found.claim, found.digest, found.replicas) == ("c", "sha256:ab", 2)
