@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ class Seen:
     failed: int
     versions: tuple[str, ...]
     failures: tuple[str, ...]
+
+
+def _failure(line: dict[str, Any]) -> str:
+    at = datetime.fromtimestamp(line["at"], UTC).strftime("%H:%M:%S.%f")
+    way = "a new connection" if line["idle_s"] is None else f"a connection idle for {line['idle_s']} s"
+    return f"{at} {line['path']} over {way}, after {line['took_s']} s: {line['error']}"
 
 
 class ClientPod:
@@ -59,7 +66,7 @@ class ClientPod:
             sent=int(last["sent"]),
             failed=int(last["failed"]),
             versions=tuple(line["version"] for line in lines if line["event"] == "version"),
-            failures=tuple(f"{x['path']}: {x['error']}" for x in lines if x["event"] == "failed"),
+            failures=tuple(_failure(x) for x in lines if x["event"] == "failed"),
         )
 
     def timeline(self) -> list[dict[str, Any]]:

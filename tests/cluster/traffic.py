@@ -32,6 +32,7 @@ class Traffic:
         self.host, self.port, self.pause_s = host, port, pause_s
         self.body = json.dumps({"image_base64": base64.b64encode(photo).decode(), "top_k": 1})
         self.kept: http.client.HTTPConnection | None = None
+        self.kept_at = time.monotonic()
         self.sent = 0
         self.failed = 0
         self.stopped = False
@@ -41,12 +42,18 @@ class Traffic:
         last, told = "", 0.0
         while not self.stopped:
             path, body = (("/identify", self.body), ("/database/info", None))[self.sent % 2]
-            answer = self._ask(path, body, keep=self.sent % 4 >= 2)
+            keep = self.sent % 4 >= 2
+            began = time.monotonic()
+            answer = self._ask(path, body, keep=keep)
             self.sent += 1
             version = str(answer.get("version", last))
             if "error" in answer:
                 self.failed += 1
-                self._tell("failed", path=path, error=answer["error"])
+                idle = round(began - self.kept_at, 2) if keep else None
+                took = round(time.monotonic() - began, 2)
+                self._tell("failed", path=path, error=answer["error"], idle_s=idle, took_s=took)
+            if keep:
+                self.kept_at = time.monotonic()
             if version != last:
                 self._tell("version", version=version)
                 last = version
