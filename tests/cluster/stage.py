@@ -109,14 +109,22 @@ def database(name: str, namespace: str, spec: dict[str, Any], **metadata: Any) -
     }
 
 
-def install_chart(kubernetes: Kubernetes, images: Images, namespace: str = "facedb-system") -> None:
-    """Install or upgrade the operator with Helm, and wait until it leads."""
+def install_chart(kubernetes: Kubernetes, images: Images, *settings: str) -> None:
+    """Install or upgrade the operator with Helm, and wait until it runs.
+
+    Args:
+        kubernetes: the cluster.
+        images: the operator's, and the default of sidecars.
+        settings: more values, as in ``watchNamespaces={media}``.
+    """
+    namespace = "facedb-system"
     repository, tag = images.operator.rsplit(":", 1)
     kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     kubernetes.helm(
         *("upgrade", "--install", "facedb", str(CHART), "--namespace", namespace, "--create-namespace"),
         *("--set", f"image.repository={repository}", "--set", f"image.tag={tag}"),
         *("--set", f"sidecarImage={images.sidecar}", "--wait", "--timeout", "2m"),
+        *(word for setting in settings for word in ("--set", setting)),
     )
 
 
