@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from builders import make_release
-from facedb_release.fetch import FetchRequest
-from facedb_release.source import GitHub
+from facedb_release.fetching.fetch import FetchRequest
+from facedb_release.sources.github import GitHub
 from facedb_release.transport import Patience
-from facedb_release.verify import Limits
+from facedb_release.verify.release import Limits
 from facedb_release.version import parse_version
 from release_server import ReleaseServer
 

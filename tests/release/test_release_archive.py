@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedb_release.archive import ENTRY, Member
-from facedb_release.contents import PROFILE, Profile
+from facedb_release.archive.directory import ENTRY, Member
 from facedb_release.errors import Reason, ReleaseError, WrongRelease
-from facedb_release.unpack import Contents, LocalArchive, Unpacked, read_contents, unpack
+from facedb_release.fetching.unpack import Contents, LocalArchive, Unpacked, read_contents, unpack
+from facedb_release.profiles import PROFILE, Profile
 
 FILES = {name: f"content of {name}\n".encode() * 40 for name in PROFILE.required}
 Made = Callable[[zipfile.ZipFile], None]

@@ -14,12 +14,12 @@ from builders import (
     make_release,
 )
 from facedb_release import volume
-from facedb_release.contents import REQUIRED
 from facedb_release.errors import ExitCode, NoSpace, Reason, ReleaseError
-from facedb_release.fetch import fetch
+from facedb_release.fetching.fetch import fetch
+from facedb_release.profiles import REQUIRED
 from facedb_release.receipt import NAME, read_receipt
-from facedb_release.source import GitHub, Mirrors
-from facedb_release.verify import Limits
+from facedb_release.sources.github import GitHub, Mirrors
+from facedb_release.verify.release import Limits
 from release_server import ReleaseServer
 
 from .conftest import VERSION, Wanted

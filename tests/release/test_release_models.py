@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from facedb_release.errors import Reason, ReleaseError
-from facedb_release.models import NAME, ModelFile, ModelsRequest, fetch_models, read_models
-from facedb_release.source import GitHub, Mirrors
+from facedb_release.fetching.models import NAME, ModelFile, ModelsRequest, fetch_models, read_models
+from facedb_release.sources.github import GitHub, Mirrors
 from facedb_release.transport import Patience
 from release_server import ReleaseServer
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from builders import with_flipped_byte
 from facedb_release.__main__ import app
-from facedb_release.contents import REQUIRED
 from facedb_release.outcome import MAX_BYTES, Outcome
+from facedb_release.profiles import REQUIRED
 from facedb_release.receipt import NAME, read_receipt
 from release_server import ReleaseServer
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from builders import make_release
-from facedb_release.download import Tally
 from facedb_release.errors import Reason, ReleaseError
-from facedb_release.fetch import fetch
+from facedb_release.fetching.fetch import fetch
+from facedb_release.fetching.remote import Tally
 from facedb_release.receipt import NAME
 from release_server import ReleaseServer
 

@@ -6,8 +6,8 @@ import pytest
 
 from builders import make_release
 from enrolment import astronaut
-from facedb_release.fetch import FetchRequest, fetch
-from facedb_release.source import GitHub
+from facedb_release.fetching.fetch import FetchRequest, fetch
+from facedb_release.sources.github import GitHub
 from facedb_release.version import parse_version
 from facedb_sidecar.engine import Engine
 from release_server import ReleaseServer

@@ -11,17 +11,17 @@ from typing import Annotated
 
 import typer
 
-from facedb_release.contents import PROFILE
-from facedb_release.download import Tally
-from facedb_release.fetch import Fetched, FetchRequest, fetch
-from facedb_release.models import ModelFile, ModelsRequest, fetch_models
+from facedb_release.fetching.fetch import Fetched, FetchRequest, fetch
+from facedb_release.fetching.models import ModelFile, ModelsRequest, fetch_models
+from facedb_release.fetching.remote import Tally
+from facedb_release.fetching.unpack import LocalArchive, read_contents
 from facedb_release.outcome import Outcome
+from facedb_release.profiles import PROFILE
 from facedb_release.progress import Progress
 from facedb_release.run import Finished, run
-from facedb_release.source import API, PATTERN, GitHub, Mirrors, Source
+from facedb_release.sources.github import API, PATTERN, GitHub, Mirrors, Source
 from facedb_release.transport import Patience
-from facedb_release.unpack import LocalArchive, read_contents
-from facedb_release.verify import Verified, verify_release
+from facedb_release.verify.release import Verified, verify_release
 from facedb_release.version import Version, parse_version
 
 app = typer.Typer(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from facedb_release.contents import MIB
 from facedb_release.errors import Reason, WrongRelease
+from facedb_release.profiles import MIB
 from facedb_release.strictjson import parse_json
 from facedb_release.version import Version, parse_version
 

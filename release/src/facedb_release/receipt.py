@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from facedb_release.contents import MIB
 from facedb_release.errors import Reason, WrongRelease
+from facedb_release.profiles import MIB
 from facedb_release.strictjson import parse_json
 
 NAME = ".facedb-receipt.json"

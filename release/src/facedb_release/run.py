@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from facedb_release.download import Tally
 from facedb_release.errors import ExitCode, Reason, ReleaseError, SourceTrouble
+from facedb_release.fetching.remote import Tally
 from facedb_release.outcome import Outcome
 from facedb_release.progress import Bar, JsonLines, Progress, no_progress
 

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facedb_release import receipt
-from facedb_release.contents import MIB, Profile
 from facedb_release.errors import NoSpace, Reason, SourceTrouble, WrongRelease
+from facedb_release.profiles import MIB, Profile
 
 PARTIAL = ".facedb-partial"
 IGNORED = frozenset({"lost+found"})

@@ -9,15 +9,15 @@ from pathlib import Path
 import httpx
 
 from facedb_release import volume
-from facedb_release.contents import PROFILE, Profile
-from facedb_release.download import RemoteFile, Tally, open_remote
 from facedb_release.errors import AssetReplaced, Reason, ReleaseError, SourceTrouble, WrongRelease
+from facedb_release.fetching.remote import RemoteFile, Tally, open_remote
+from facedb_release.fetching.unpack import Archive, LocalArchive, Unpacked, read_contents, unpack
+from facedb_release.profiles import PROFILE, Profile
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.receipt import NAME, Receipt, read_receipt
-from facedb_release.source import Asset, Source, resolve
+from facedb_release.sources.github import Asset, Source, resolve
 from facedb_release.transport import Patience, open_client
-from facedb_release.unpack import Archive, LocalArchive, Unpacked, read_contents, unpack
-from facedb_release.verify import Limits, verify_release
+from facedb_release.verify.release import Limits, verify_release
 from facedb_release.version import Version, parse_version
 
 MAX_RESTARTS = 3

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from facedb_release import manifest as manifests
 from facedb_release import receipt, volume
-from facedb_release.contents import PROFILE, Profile
-from facedb_release.counts import Maps, check_counts, read_maps
-from facedb_release.database import check_database
 from facedb_release.errors import Reason, WrongRelease
-from facedb_release.index import check_opens, read_header
 from facedb_release.manifest import Manifest, parse_manifest
+from facedb_release.profiles import PROFILE, Profile
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.receipt import FileRecord
+from facedb_release.verify.counts import Maps, check_counts, read_maps
+from facedb_release.verify.database import check_database
+from facedb_release.verify.index import check_opens, read_header
 from facedb_release.version import Version
 
 BLOCK = 1 << 20

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from facedb_release.archive import (
+from facedb_release.archive.directory import (
     DEFLATED,
     LOCAL,
     DirectoryPlace,
@@ -24,10 +24,10 @@ from facedb_release.archive import (
     find_directory,
     judge,
 )
-from facedb_release.contents import Profile
+from facedb_release.archive.records import judge_descriptor, judge_local, judge_local_name
 from facedb_release.errors import Reason, WrongRelease
+from facedb_release.profiles import Profile
 from facedb_release.receipt import FileRecord
-from facedb_release.records import judge_descriptor, judge_local, judge_local_name
 
 BLOCK = 1 << 20
 QUEUED_BLOCKS = 8

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from facedb_release.errors import AssetReplaced
-from facedb_release.source import Asset
+from facedb_release.sources.github import Asset
 from facedb_release.transport import Patience, Refused, patiently, request, shown, unavailable
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")

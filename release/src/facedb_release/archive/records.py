@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from facedb_release.archive import FULL32, LOCAL, Member, extras, unsafe
+from facedb_release.archive.directory import FULL32, LOCAL, Member, extras, unsafe
 
 
 def judge_local(member: Member, fixed: bytes) -> int:

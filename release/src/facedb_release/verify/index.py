@@ -165,7 +165,7 @@ def check_opens(
 
 def _ask(file: str, question: str, seconds: float) -> dict[str, Any]:
     """Run the child and return what it says."""
-    command = [sys.executable, "-I", "-m", "facedb_release.selfquery"]
+    command = [sys.executable, "-I", "-m", "facedb_release.verify.selfquery"]
     try:
         child = subprocess.run(
             command, input=question, capture_output=True, text=True, timeout=seconds, check=False

@@ -17,12 +17,12 @@ from urllib.parse import quote
 import httpx
 
 from facedb_release import volume
-from facedb_release.contents import MIB
-from facedb_release.download import Tally, open_remote
 from facedb_release.errors import Reason, ReleaseError, SourceTrouble, WrongRelease
+from facedb_release.fetching.remote import Tally, open_remote
+from facedb_release.profiles import MIB
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.receipt import FileRecord, sync_folder, write_whole
-from facedb_release.source import Asset, GitHub, Source, plain, release_assets
+from facedb_release.sources.github import Asset, GitHub, Source, plain, release_assets
 from facedb_release.strictjson import parse_json
 from facedb_release.transport import Patience, open_client, shown
 

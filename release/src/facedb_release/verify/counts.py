@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from facedb_release.contents import Profile
 from facedb_release.errors import Reason, WrongRelease
-from facedb_release.index import IndexHeader
 from facedb_release.manifest import Manifest
+from facedb_release.profiles import Profile
 from facedb_release.strictjson import parse_json
+from facedb_release.verify.index import IndexHeader
 
 T = TypeVar("T")
 

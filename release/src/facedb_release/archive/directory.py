@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
-from facedb_release.contents import Profile
 from facedb_release.errors import Reason, WrongRelease
+from facedb_release.profiles import Profile
 
 END = struct.Struct("<4s4H2IH")
 END64 = struct.Struct("<4sQ2H2I4Q")

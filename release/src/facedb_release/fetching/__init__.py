@@ -1,0 +1,1 @@
+"""The bytes on their way from a source into a verified folder."""
