@@ -20,6 +20,7 @@ from pathlib import Path
 import httpx
 
 from facedb_release.errors import Reason, SourceTrouble
+from facedb_release.wire import Wire
 
 TOKEN_VARIABLE = "FACEDB_TOKEN"  # noqa: S105 - the variable's name, not a token
 
@@ -72,7 +73,7 @@ def open_client(patience: Patience, *, ca_bundle: Path | None = None) -> httpx.C
     except OSError as e:
         raise unavailable(str(ca_bundle), f"as a bundle of certificate authorities: {e}") from e
     return httpx.Client(
-        verify=context,
+        transport=Wire(context),
         timeout=httpx.Timeout(patience.stall_seconds, connect=patience.connect_seconds),
         follow_redirects=True,
         max_redirects=5,
