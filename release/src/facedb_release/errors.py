@@ -51,6 +51,8 @@ class Reason(StrEnum):
     CORRUPT_DATABASE = "CorruptDatabase"
     CORRUPT_INDEX = "CorruptIndex"
     INVALID_RECEIPT = "InvalidReceipt"
+    IN_USE = "InUse"
+    NO_BACKUP = "NoBackup"
 
 
 class ReleaseError(Exception):

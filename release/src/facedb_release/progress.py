@@ -19,6 +19,8 @@ class Phase(StrEnum):
     RESOLVING = "Resolving"
     DOWNLOADING = "Downloading"
     VERIFYING = "Verifying"
+    COPYING = "Copying"
+    PACKING = "Packing"
 
 
 class Progress(Protocol):

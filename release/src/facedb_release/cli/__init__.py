@@ -1,0 +1,1 @@
+"""The commands of `facedb`, one file each."""
