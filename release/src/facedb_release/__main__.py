@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from facedb_release.cli.export import export_command
 from facedb_release.fetching.fetch import Fetched, FetchRequest, fetch
 from facedb_release.fetching.models import ModelFile, ModelsRequest, fetch_models
 from facedb_release.fetching.remote import Tally
@@ -30,6 +31,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fetch, verify and inspect face-recognition data releases.",
 )
+
+app.command("export")(export_command)
 
 Into = Annotated[Path, typer.Option("--into", help="Folder for this release alone.")]
 GitHubOption = Annotated[str | None, typer.Option("--github", help="OWNER/REPO whose releases hold it.")]

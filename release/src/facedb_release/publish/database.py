@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from facedb_release.errors import Reason, WrongRelease
 
+DATABASE = "performers.db"
 LOGS = ("-wal", "-journal")
 TABLES = ("performers", "faces", "stashbox_ids", "aliases")
 SECONDS = 120.0

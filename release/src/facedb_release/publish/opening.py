@@ -1,0 +1,65 @@
+"""A release as a zip or a folder → a verified folder of its files. Used by export and import."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facedb_release import receipt, volume
+from facedb_release.errors import Reason, SourceTrouble
+from facedb_release.fetching.unpack import LocalArchive, read_contents, unpack
+from facedb_release.profiles import Profile
+from facedb_release.progress import Phase, Progress
+from facedb_release.verify.release import Limits, Verified, verify_release
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A verified release.
+
+    Attributes:
+        folder: where its files lie.
+        good: what the verification found.
+        digest: `sha256:<hex>` of the archive; None when it is a folder of unknown origin.
+        unpacked: whether the folder was made here, from a zip.
+    """
+
+    folder: Path
+    good: Verified
+    digest: str | None
+    unpacked: bool
+
+
+def open_release(
+    place: Path, into: Path, profile: Profile, progress: Progress, *, limits: Limits | None = None
+) -> Opened:
+    """Verify a folder where it lies; unpack a zip first.
+
+    Args:
+        place: the zip or the folder.
+        into: is made for a zip's files, on a volume with room for them; the caller removes it.
+        profile: the kind of release.
+        progress: is told both.
+        limits: of the checks.
+
+    Raises:
+        ReleaseError: what is wrong with it.
+    """
+    if place.is_dir():
+        good = verify_release(place, profile=profile, limits=limits, progress=progress)
+        there = (place / receipt.NAME).exists()
+        digest = receipt.read_receipt(place).digest if there else None
+        return Opened(place, good, digest, unpacked=False)
+    if not place.is_file():
+        raise SourceTrouble(
+            Reason.SOURCE_UNAVAILABLE, f"{place} is neither a zip nor a folder.", file=place.name
+        )
+    into.mkdir()
+    archive = LocalArchive(place)
+    contents = read_contents(archive, profile)
+    volume.require_space(into, contents.unpacked_bytes)
+    unpacked = unpack(
+        archive, contents, into, lambda done, file: progress(Phase.COPYING, done, archive.size, file)
+    )
+    good = verify_release(into, hashed=unpacked.files, profile=profile, limits=limits, progress=progress)
+    return Opened(into, good, unpacked.digest, unpacked=True)
