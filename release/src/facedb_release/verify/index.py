@@ -1,22 +1,27 @@
 """A voyager file → the facts of its header, by arithmetic; then: does it open and find its own vectors?
 
-voyager kills its process on many damaged files, mostly at query time (measured), so it is only ever run in a
-process of its own, with limits. The walk over every graph link is the business of another check.
+voyager kills its process on many damaged files, mostly at query time (measured). So a process of its own,
+with limits, first walks the whole graph (graph.py) and only then opens the file with voyager (selfquery.py).
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import math
+import os
+import select
 import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn, cast
 
 from facedb_release.errors import Reason, WrongRelease
 
@@ -25,7 +30,16 @@ _HEAD = struct.Struct("<4siiBBf?")
 _GRAPH = struct.Struct("<6QiI3QdQ")
 HEADER_BYTES = _HEAD.size + _GRAPH.size
 COSINE = 2
+# What a graph without a vector has for its entry point and its top level.
+NOWHERE = (0xFFFF_FFFF, -1)
+# A random vector is on 1 / (M - 1) upper levels, so at M = 2 each is on one: twice that does not happen.
+MOST_LEVELS, FEW_LISTS = 64, 64
+# voyager takes 54 bytes for each vector that it has room for; 2²⁰ of them are 57 MB.
+FREE_ROOM = 1 << 20
+ROOM_BYTES = 64
+# A good graph leaves a few vectors behind: 16 of 10,000 at ef 200 (measured).
 NEEDED_SHARE = 0.9
+MOST_SAID_BYTES = 1 << 16
 
 
 class Storage(IntEnum):
@@ -49,6 +63,7 @@ class IndexHeader:
         dimensions: numbers in a vector.
         storage: of each number.
         count: vectors, at labels 0 to count - 1.
+        room: for how many vectors voyager takes memory when it opens the index.
         record: bytes of one record: links, vector, label.
         links: most neighbours on an upper level (twice as many on the lowest).
         max_level: the highest level of the graph.
@@ -58,6 +73,7 @@ class IndexHeader:
     dimensions: int
     storage: Storage
     count: int
+    room: int
     record: int
     links: int
     max_level: int
@@ -82,106 +98,179 @@ def parse_header(head: bytes, size: int, *, file: str) -> IndexHeader:
         WrongRelease: CorruptIndex.
     """
     if len(head) < HEADER_BYTES:
-        _corrupt(file, "it is too short for a voyager index", f"at least {HEADER_BYTES} bytes", size)
-    magic, version, dimensions, space, storage, _, ordered = _HEAD.unpack_from(head)
+        corrupt(file, "it is too short for a voyager index", f"at least {HEADER_BYTES} bytes", size)
+    magic, version, dimensions, space, storage, norm, ordered = _HEAD.unpack_from(head)
     if magic != b"VOYA" or version != 1:
-        _corrupt(file, "it is no voyager index of version 1", "VOYA 1", f"{magic!r} {version}")
-    if space != COSINE or ordered:
-        _corrupt(file, "its space is not cosine", COSINE, space)
+        corrupt(file, "it is no voyager index of version 1", "VOYA 1", f"{magic!r} {version}")
+    if space != COSINE or ordered or norm != 0:
+        found = f"{space}, largest length {norm}"
+        corrupt(file, "its space is not cosine", f"{COSINE}, largest length 0.0", found)
     if storage not in list(Storage) or not 1 <= dimensions <= 65_536:
-        _corrupt(file, "its storage type or dimension is unknown", "Float8, Float32 or E4M3", storage)
+        corrupt(file, "its storage type or dimension is unknown", "Float8, Float32 or E4M3", storage)
     header = _graph(head, dimensions, Storage(storage), file)
-    rest = size - HEADER_BYTES - header.count * (header.record + 4)
-    if rest < 0 or rest % (4 * header.links + 4):
-        expected = HEADER_BYTES + header.count * (header.record + 4)
-        _corrupt(
-            file,
-            "its length does not fit its header",
-            f"{expected} bytes and whole link lists",
-            f"{size} bytes",
-        )
+    _check_size(header, size, file)
     return header
 
 
 def _graph(head: bytes, dimensions: int, storage: Storage, file: str) -> IndexHeader:
     """Check the arithmetic of the graph's own header."""
     numbers = _GRAPH.unpack_from(head, _HEAD.size)
-    level0, room, count, record, label_at, data_at, max_level, entry, upper, lowest, links, _, _ = numbers
-    if not 1 <= links <= 1024 or (upper, lowest) != (links, 2 * links) or level0:
-        _corrupt(
-            file, "its numbers of links do not fit each other", f"{links}, {2 * links}", f"{upper}, {lowest}"
-        )
-    expected = (4 + 4 * lowest, 4 + 4 * lowest + dimensions * storage.number_bytes)
-    if (data_at, label_at, record) != (*expected, expected[1] + 8):
-        _corrupt(
-            file,
-            "its records do not fit its dimension",
-            (*expected, expected[1] + 8),
-            (data_at, label_at, record),
-        )
-    if count > room or count > 0xFFFFFFFF:
-        _corrupt(file, "it holds more vectors than it has room for", room, count)
-    if count and not (0 <= entry < count and 0 <= max_level <= 64):
-        _corrupt(file, "its entry point is no vector of it", f"below {count}", entry)
-    return IndexHeader(dimensions, storage, count, record, links, max_level, entry)
+    level0, room, count, record, label_at, data_at, max_level, entry, upper, lowest, links, scale, ef = (
+        numbers
+    )
+    if not 2 <= links <= 1024 or (upper, lowest) != (links, 2 * links) or level0:
+        expected = f"{links}, {2 * links}"
+        corrupt(file, "its numbers of links do not fit each other", expected, f"{upper}, {lowest}")
+    vector_end = 4 + 4 * lowest + dimensions * storage.number_bytes
+    fitting = (4 + 4 * lowest, vector_end, vector_end + 8)
+    if (data_at, label_at, record) != fitting:
+        corrupt(file, "its records do not fit its dimension", fitting, (data_at, label_at, record))
+    # Written so that a NaN is no good number. Only who adds vectors needs these two.
+    if not (abs(scale * math.log(links) - 1) < 1e-6 and links <= ef < 1 << 32):
+        corrupt(file, "it was built with odd numbers", f"{1 / math.log(links):.3f}, {links}", (scale, ef))
+    header = IndexHeader(dimensions, storage, count, room, record, links, max_level, entry)
+    _check_entry(header, file)
+    return header
+
+
+def _check_entry(header: IndexHeader, file: str) -> None:
+    """Check the counts, and where a search begins."""
+    most = max(4 * header.count, FREE_ROOM)
+    if not header.count <= header.room <= most or header.count > 0x7FFF_FFFF:
+        expected = f"room for {header.count} to {most}"
+        corrupt(file, "its vectors and its room do not fit each other", expected, header.room)
+    at = (header.entry, header.max_level)
+    if not header.count:
+        if at != NOWHERE:
+            corrupt(file, "it is empty and has an entry point", NOWHERE, at)
+    elif not (header.entry < header.count and 0 <= header.max_level <= MOST_LEVELS):
+        corrupt(file, "its entry point is no vector of it", f"below {header.count}", header.entry)
+    elif header.entry and not header.max_level:
+        corrupt(file, "its entry point is on no upper level", 0, header.entry)
+
+
+def _check_size(header: IndexHeader, size: int, file: str) -> None:
+    """Check that the file has room for the records and for whole lists of the upper levels."""
+    expected = HEADER_BYTES + header.count * (header.record + 4)
+    lists, rest = divmod(size - expected, 4 * header.links + 4)
+    if not 0 <= lists <= 2 * header.count + FEW_LISTS or rest:
+        wanted = f"{expected} bytes and whole link lists"
+        corrupt(file, "its length does not fit its header", wanted, f"{size} bytes")
 
 
 def check_opens(
     path: Path, *, labels: Sequence[int], sample: int, seconds: float, extra_bytes: int
 ) -> Iterator[str]:
-    """Open the index in its own process, and let some of its vectors find themselves.
+    """In its own process: check the whole graph, open the index, and let some of its vectors find themselves.
 
     Args:
-        path: of the index, whose header is good.
+        path: of the index.
         labels: that a vector must stand behind.
         sample: how many of them to ask for, spread evenly.
         seconds: for all of it.
-        extra_bytes: of address space, beyond the file's size.
+        extra_bytes: of address space, beyond what voyager needs for the file.
 
     Yields:
-        A warning when nothing was opened: voyager is not installed, or the sample is 0.
+        A warning when the sample is 0 and nothing was done, or when only the graph was checked, because
+        voyager is not installed.
 
     Raises:
-        WrongRelease: CorruptIndex, when it crashes, takes too long, or does not find its own.
+        WrongRelease: CorruptIndex, when it is damaged, crashes, takes too long, or does not find its own.
     """
-    if sample == 0 or importlib.util.find_spec("voyager") is None:
-        why = "voyager is not installed here" if sample else "that was switched off"
+    missing = [name for name in ("numpy", "voyager") if importlib.util.find_spec(name) is None]
+    if sample == 0 or "numpy" in missing:
+        why = "numpy is not installed here" if sample else "that was switched off"
         yield f"the indices were not opened, because {why}"
         return
-    step = max(1, -(-len(labels) // sample))
-    asked = list(labels[::step])
+    header = read_header(path)
+    asked = [] if missing else list(labels[:: max(1, -(-len(labels) // sample))])
     question = {
         "path": str(path),
+        "query": not missing,
         "labels": asked,
-        "memory_bytes": 2 * path.stat().st_size + extra_bytes,
+        "memory_bytes": 2 * path.stat().st_size + header.room * (header.record + ROOM_BYTES) + extra_bytes,
         "cpu_seconds": int(seconds) + 1,
+        "parent": os.getpid(),
     }
-    answer = _ask(path.name, json.dumps(question), seconds)
-    found = answer.get("found", 0)
-    if "error" in answer or found < NEEDED_SHARE * len(asked):
+    _judge(path.name, _ask(path.name, json.dumps(question), seconds), len(asked))
+    if missing:
+        yield "the indices were checked and not queried, because voyager is not installed here"
+
+
+def _judge(file: str, answer: Mapping[str, Any], asked: int) -> None:
+    """Refuse what the child refused, or what does not find enough of its own."""
+    if "message" in answer:
+        expected, found = answer.get("expected"), answer.get("found")
+        message = str(answer["message"])
+        raise WrongRelease(Reason.CORRUPT_INDEX, message, file=file, expected=expected, found=found)
+    found = answer.get("found", -1)
+    if "error" in answer or not isinstance(found, int) or found < NEEDED_SHARE * asked:
         what = answer.get("error") or "its vectors do not find themselves"
-        _corrupt(path.name, str(what), f"at least {NEEDED_SHARE:.0%} of {len(asked)}", found)
+        corrupt(file, str(what), f"at least {NEEDED_SHARE:.0%} of {asked}", found)
 
 
 def _ask(file: str, question: str, seconds: float) -> dict[str, Any]:
     """Run the child and return what it says."""
     command = [sys.executable, "-I", "-m", "facedb_release.verify.selfquery"]
-    try:
-        child = subprocess.run(
-            command, input=question, capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except subprocess.TimeoutExpired:
-        _corrupt(file, "opening and querying it did not end", f"at most {seconds:.0f} s", "no answer")
+    # No secrets for a process that reads hostile bytes. Threads of the linear algebra would take address
+    # space by the gigabyte, and none is needed.
+    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "LANG")}
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env=keep | {"OPENBLAS_NUM_THREADS": "1"},
+    ) as child:
+        try:
+            said = _said(child, question.encode(), time.monotonic() + seconds)
+        except TimeoutError:
+            corrupt(file, "opening and querying it did not end", f"at most {seconds:.0f} s", "no answer")
+        finally:
+            child.kill()
     if child.returncode < 0:
         name = signal.Signals(-child.returncode).name
-        _corrupt(file, "opening and querying it kills the process", "an answer", name)
-    if child.returncode:
-        _corrupt(file, "it cannot be opened and queried", "an answer", child.stderr.strip()[-200:])
-    answer = json.loads(child.stdout)
+        corrupt(file, "opening and querying it kills the process", "an answer", name)
+    last = said.decode(errors="replace").rstrip().rpartition("\n")[2]
+    if child.returncode or not last.startswith("{"):
+        corrupt(file, "it cannot be opened and queried", "an answer", last[-200:])
+    answer = json.loads(last)
     return answer if isinstance(answer, dict) else {}
 
 
-def _corrupt(file: str, what: str, expected: object, found: object) -> NoReturn:
+def _said(child: subprocess.Popen[bytes], question: bytes, deadline: float) -> bytes:
+    """Ask, and read what the child says until it ends: some kilobytes at most.
+
+    Raises:
+        TimeoutError: it did not end in time, or it says too much.
+    """
+    into, out = cast(IO[bytes], child.stdin), cast(IO[bytes], child.stdout)
+    # It may have died already; then it says why.
+    with contextlib.suppress(BrokenPipeError), into:
+        into.write(question)
+    said = bytearray()
+    wait = select.poll()
+    wait.register(out, select.POLLIN)
+    while len(said) < MOST_SAID_BYTES:
+        if not wait.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise TimeoutError
+        part = os.read(out.fileno(), MOST_SAID_BYTES)
+        if not part:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, deadline - time.monotonic()))
+                return bytes(said)
+            break
+        said += part
+    raise TimeoutError
+
+
+def corrupt(file: str, what: str, expected: object, found: object) -> NoReturn:
+    """Refuse an index.
+
+    Raises:
+        WrongRelease: CorruptIndex, always.
+    """
     raise WrongRelease(
         Reason.CORRUPT_INDEX,
         f"{file} cannot serve: {what}. Publish a rebuilt index.",
