@@ -56,6 +56,8 @@ def find_faces(
         min_confidence: drop faces below this score; the detector itself drops those below 0.5.
         min_size: drop faces narrower or lower than this many pixels.
     """
+    if _too_thin(models, image):
+        return ()
     # The library expects BGR and swaps; releases were made with RGB given to it, so RGB it is.
     boxes, landmarks = models.detector.detect(image)
     kept = []
@@ -69,6 +71,13 @@ def find_faces(
     crops = [crop for _, _, crop in kept]
     facenet, arcface = embed_facenet(models.facenet, crops), embed_arcface(models.arcface, crops)
     return tuple(Face(box, confidence, facenet[i], arcface[i]) for i, (box, confidence, _) in enumerate(kept))
+
+
+def _too_thin(models: Models, image: Image) -> bool:
+    """Whether a side is a pixel or less once the image has the detector's size: at 0, the library fails."""
+    height, width = image.shape[:2]
+    most_width, most_height = (int(side) for side in models.detector.input_size)
+    return bool(width * most_height <= height or height * most_width <= width)
 
 
 def align(image: Image, landmarks: npt.NDArray[np.float32]) -> Image:
