@@ -137,7 +137,7 @@ WRONG: dict[str, tuple[Reason, str | None, Callable[[Path], Path]]] = {
     ),
     "counts that agree but not with the indices": (
         Reason.COUNT_MISMATCH,
-        "face_arcface.voy",
+        "face_facenet.voy",
         lambda z: with_changed_json(
             with_changed_json(z, "faces.json", lambda f: [*f, None]),
             "manifest.json",

@@ -116,7 +116,7 @@ def test_a_manifest_is_read_with_bare_and_prefixed_checksums() -> None:
 
     assert manifest.version == parse_version("2026.02.18")
     assert manifest.checksums == {"faces.json": "a" * 64, "performers.db": "b" * 64}
-    assert (manifest.models.facenet_dim, manifest.models.adaface_dim) == (512, None)
+    assert (manifest.models["facenet_dim"], manifest.models.get("adaface_dim")) == (512, None)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ class Reason(StrEnum):
     UNSAFE_ARCHIVE = "UnsafeArchive"
     WRONG_ARCHIVE = "WrongArchive"
     INVALID_MANIFEST = "InvalidManifest"
+    MISSING_SIGNATURE = "MissingSignature"
+    INVALID_SIGNATURE = "InvalidSignature"
     COUNT_MISMATCH = "CountMismatch"
     INCOMPATIBLE_PIPELINE = "IncompatiblePipeline"
     CORRUPT_DATABASE = "CorruptDatabase"

@@ -11,16 +11,17 @@ from __future__ import annotations
 import stat
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from facedb_release.errors import Reason, WrongRelease
-from facedb_release.profiles import Profile
+from facedb_release.profiles import FileSet
 
 END = struct.Struct("<4s4H2IH")
 END64 = struct.Struct("<4sQ2H2I4Q")
 LOCATOR64 = struct.Struct("<4sIQI")
 ENTRY = struct.Struct("<4s6H3I5H2I")
+# magic, version needed, flags, method, time, date, CRC, packed, size, length of the name, of the extra field
 LOCAL = struct.Struct("<4s5H3I2H")
 TAIL = END.size + END64.size + LOCATOR64.size
 MAX_DIRECTORY = 1 << 16
@@ -31,6 +32,13 @@ _ENCRYPTED, DESCRIPTOR, _UTF8 = 0x1, 0x8, 0x800
 # Bits 1 and 2 tell how hard deflate tried; the others change what the bytes mean.
 _KNOWN_FLAGS = 0x2 | 0x4 | DESCRIPTOR | _UTF8
 FULL16, FULL32 = 0xFFFF, 0xFFFFFFFF
+# 1.0 stored, 2.0 deflated, 4.5 zip64: what needs more, needs something that is refused.
+MAX_VERSION = 45
+# Attributes of DOS: read-only, hidden, system, archive, normal. Others make it no plain file.
+_PLAIN_ATTRIBUTES = 0x1 | 0x2 | 0x4 | 0x20 | 0x80
+ZIP64 = 0x0001
+# Extra fields without a say in what a member is: times (NTFS, Unix old and new), owners (Unix old and new).
+_HARMLESS = frozenset({0x000A, 0x5455, 0x5855, 0x7855, 0x7875})
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,10 @@ class Member:
     offset: int
     end: int
     """Where the next record, or the directory, begins."""
+    version: int = 20
+    """The version that is needed to unpack it, times ten."""
+    stamp: tuple[int, int] = (0, 0)
+    """Time and date, as DOS packs them."""
 
     @property
     def has_descriptor(self) -> bool:
@@ -109,7 +121,9 @@ def _zip64(
     record = tail[-TAIL : -TAIL + END64.size]
     if len(record) < END64.size or record[:4] != b"PK\6\6" or where != begin or disk or disks > 1:
         unsafe("has a zip64 end record out of place", expected=begin, found=where)
-    _, length, _, _, *facts = END64.unpack(record)
+    _, length, _, needed, *facts = END64.unpack(record)
+    if needed > MAX_VERSION:
+        unsafe("needs a newer program", expected=f"at most {MAX_VERSION}", found=needed)
     if length != END64.size - 12:
         unsafe("has a zip64 end record of unusual length", expected=END64.size - 12, found=length)
     for small, large, full in zip(plain, facts, (FULL16,) * 4 + (FULL32,) * 2, strict=True):
@@ -118,7 +132,7 @@ def _zip64(
     return tuple(facts), begin
 
 
-def judge(directory: bytes, place: DirectoryPlace, profile: Profile) -> tuple[Member, ...]:
+def judge(directory: bytes, place: DirectoryPlace, files: FileSet) -> tuple[Member, ...]:
     """Judge the central directory; the members come back in the order of their bytes.
 
     Raises:
@@ -126,11 +140,11 @@ def judge(directory: bytes, place: DirectoryPlace, profile: Profile) -> tuple[Me
     """
     members = sorted(_entries(directory, place), key=lambda m: m.offset)
     for member in members:
-        _judge_member(member, profile)
-    _judge_names([m.name for m in members], profile)
+        judge_member(member, files)
+    _judge_names([m.name for m in members], files)
     total = sum(m.size for m in members)
-    if total > profile.max_total_bytes:
-        unsafe("unpacks to too much", expected=f"at most {profile.max_total_bytes}", found=total)
+    if total > files.max_total_bytes:
+        unsafe("unpacks to too much", expected=f"at most {files.max_total_bytes}", found=total)
     return _tiled(members, place)
 
 
@@ -156,47 +170,44 @@ def _entries(directory: bytes, place: DirectoryPlace) -> Iterator[Member]:
 
 def _entry(fields: tuple[int, ...], raw_name: bytes, extra: bytes) -> Member:
     """Make one member, with its zip64 sizes, from an entry's fields."""
-    _, made_by, _, flags, method, _, _, crc, packed, size, _, _, _, disk, _, external, offset = fields
+    _, _, version, flags, method, time, date, crc, packed, size, _, _, _, disk, _, external, offset = fields
     name = _name(raw_name)
-    kind = stat.S_IFMT(external >> 16) if made_by >> 8 == 3 else 0
-    if kind not in (0, stat.S_IFREG):
+    # Some unpackers look at the mode whatever system the entry names.
+    if stat.S_IFMT(external >> 16) not in (0, stat.S_IFREG) or external & FULL16 & ~_PLAIN_ATTRIBUTES:
         unsafe("holds something other than a plain file (a link, a folder, a device)", file=name)
-    if external & 0x10:
-        unsafe("holds a folder", file=name)
-    size, packed, offset, disk = _large(extra, name, size, packed, offset, disk)
+    blocks = [body for tag, body in extras(extra, name) if tag == ZIP64]
+    size, packed, offset = _large(blocks, name, (size, packed, offset))
     if disk:
         unsafe("is one of several disks", file=name)
-    return Member(name, method, flags, crc, packed, size, offset, end=0)
+    return Member(name, method, flags, crc, packed, size, offset, 0, version, (time, date))
 
 
-def _large(
-    extra: bytes, name: str, size: int, packed: int, offset: int, disk: int
-) -> tuple[int, int, int, int]:
-    """Put the zip64 values in where the plain ones are full."""
-    wanted = [size == FULL32, packed == FULL32, offset == FULL32]
-    blocks = [body for tag, body in extras(extra, name) if tag == 1]
-    if not any(wanted) and disk != FULL16:
-        return size, packed, offset, disk
-    if len(blocks) != 1 or len(blocks[0]) != 8 * sum(wanted) or disk == FULL16:
+def _large(blocks: list[bytes], name: str, plain: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Put the zip64 values in where the plain size, packed size and offset are full."""
+    full = [value == FULL32 for value in plain]
+    if not any(full) and not blocks:
+        return plain
+    if len(blocks) != 1 or not any(full) or len(blocks[0]) != 8 * sum(full):
         unsafe("has zip64 sizes that do not add up", file=name)
-    numbers = iter(struct.unpack(f"<{sum(wanted)}Q", blocks[0]))
+    numbers = iter(struct.unpack(f"<{sum(full)}Q", blocks[0]))
     size, packed, offset = (
-        next(numbers) if full else plain for full, plain in zip(wanted, (size, packed, offset), strict=True)
+        next(numbers) if large else value for large, value in zip(full, plain, strict=True)
     )
-    return size, packed, offset, disk
+    return size, packed, offset
 
 
 def extras(extra: bytes, name: str) -> Iterator[tuple[int, bytes]]:
-    """Split an extra field into (tag, body)."""
+    """Split an extra field into (tag, body); refuse what could give a member another name, size or method."""
+    seen = set()
     while extra:
         if len(extra) < 4:
             broken("an extra field is cut short", file=name)
         tag, length = struct.unpack_from("<2H", extra)
         if len(extra) < 4 + length:
             broken("an extra field is cut short", file=name)
-        # An Info-ZIP Unicode name would be a second name for the same member.
-        if tag == 0x7075:
-            unsafe("gives a member a second name", file=name)
+        if tag in seen or tag not in _HARMLESS | {ZIP64}:
+            unsafe("has an unusual extra field", file=name, found=f"{tag:#06x}")
+        seen.add(tag)
         yield tag, extra[4 : 4 + length]
         extra = extra[4 + length :]
 
@@ -208,12 +219,12 @@ def _name(raw: bytes) -> str:
         unsafe("holds a name that is not ASCII", file=raw[:60].decode("latin-1"))
 
 
-def _judge_member(member: Member, profile: Profile) -> None:
+def judge_member(member: Member, files: FileSet) -> None:
     """Judge one member by itself."""
     name = member.name
     if not name or name != name.strip(". ") or any(c in name for c in "/\\:\0") or not name.isprintable():
         unsafe("holds a name that leads elsewhere", file=name[:80])
-    if name not in profile.required + profile.optional:
+    if name not in files.known:
         raise WrongRelease(
             Reason.UNEXPECTED_FILE,
             f"The archive holds {name[:80]!r}, which is no file of a release. Nothing was unpacked.",
@@ -223,29 +234,35 @@ def _judge_member(member: Member, profile: Profile) -> None:
         unsafe("is encrypted", file=name)
     if member.flags & ~_KNOWN_FLAGS or member.method not in (STORED, DEFLATED):
         unsafe("uses a method other than stored and deflated", file=name, found=member.method)
+    if member.version > MAX_VERSION:
+        unsafe("needs a newer program", file=name, expected=f"at most {MAX_VERSION}", found=member.version)
+    _judge_sizes(member, files)
+
+
+def _judge_sizes(member: Member, files: FileSet) -> None:
+    """Judge what one member promises to become."""
+    name = member.name
     if member.method == STORED and (member.size != member.packed or member.has_descriptor):
         unsafe("stores a member whose sizes differ", file=name, expected=member.size, found=member.packed)
-    if member.size > profile.max_bytes[name]:
-        unsafe(
-            "holds a file that is too large", file=name, expected=profile.max_bytes[name], found=member.size
-        )
-    if member.size > profile.max_ratio * max(member.packed, 1) + 4096:
+    if member.size > files.max_bytes[name]:
+        unsafe("holds a file that is too large", file=name, expected=files.max_bytes[name], found=member.size)
+    if member.size > files.max_ratio * max(member.packed, 1) + 4096:
         ratio = member.size // max(member.packed, 1)
         unsafe(
             "is a decompression bomb",
             file=name,
-            expected=f"at most {profile.max_ratio}:1",
+            expected=f"at most {files.max_ratio}:1",
             found=f"{ratio}:1",
         )
 
 
-def _judge_names(names: list[str], profile: Profile) -> None:
+def _judge_names(names: list[str], files: FileSet) -> None:
     """Judge the names together: each once, and all that are required."""
     folded = [n.casefold() for n in names]
     if len(set(folded)) != len(folded):
         twice = next(n for n in names if folded.count(n.casefold()) > 1)
         unsafe("holds a name twice", file=twice)
-    for name in profile.required:
+    for name in files.required:
         if name not in names:
             raise WrongRelease(
                 Reason.MISSING_FILE,
@@ -258,14 +275,15 @@ def _judge_names(names: list[str], profile: Profile) -> None:
 def _tiled(members: list[Member], place: DirectoryPlace) -> tuple[Member, ...]:
     """Return the members with their ends, when their records can tile [0, place.offset)."""
     ends = [m.offset for m in members[1:]] + [place.offset]
-    if members and members[0].offset:
-        unsafe("has bytes before its first member", expected=0, found=members[0].offset)
+    first = members[0].offset if members else place.offset
+    if first:
+        unsafe("has bytes before its first member", expected=0, found=first)
     tiled = []
     for m, end in zip(members, ends, strict=True):
         least = m.offset + LOCAL.size + len(m.name) + m.packed
         if not least <= end <= least + FULL16 + 24:
             unsafe("has members that overlap or leave gaps", file=m.name, expected=least, found=end)
-        tiled.append(Member(m.name, m.method, m.flags, m.crc32, m.packed, m.size, m.offset, end))
+        tiled.append(replace(m, end=end))
     return tuple(tiled)
 
 

@@ -1,10 +1,15 @@
-"""The local records of a zip → where each member's data begins, if they agree with the directory. Pure."""
+"""The local records of a zip → where each member's data begins, if they agree with the directory. Pure.
+
+A reader that streams sees only these, another only the directory: what they could disagree about is refused.
+"""
 
 from __future__ import annotations
 
 import struct
 
-from facedb_release.archive.directory import FULL32, LOCAL, Member, extras, unsafe
+from facedb_release.archive.directory import FULL32, LOCAL, MAX_VERSION, ZIP64, Member, extras, unsafe
+
+SIGNATURE = b"PK\7\x08"
 
 
 def judge_local(member: Member, fixed: bytes) -> int:
@@ -17,38 +22,48 @@ def judge_local(member: Member, fixed: bytes) -> int:
     Raises:
         WrongRelease: UnsafeArchive, when the two disagree.
     """
-    magic, _, flags, method, _, _, crc, packed, size, name_size, extra_size = LOCAL.unpack(fixed)
-    if magic != b"PK\3\4" or (flags, method, name_size) != (member.flags, member.method, len(member.name)):
-        unsafe("has a local header that differs from its directory", file=member.name)
-    zero_is_fine = member.has_descriptor
-    facts = ((crc, member.crc32), (packed, member.packed), (size, member.size))
-    for i, (local, central) in enumerate(facts):
-        large = i > 0 and local == FULL32
-        if local != central and not large and not (zero_is_fine and local == 0):
-            unsafe(
-                "has a local header that differs from its directory",
-                file=member.name,
-                expected=central,
-                found=local,
-            )
+    if len(fixed) != LOCAL.size:
+        unsafe("has a record that is cut short", file=member.name, expected=LOCAL.size, found=len(fixed))
+    magic, version, flags, method, time, date, crc, packed, size, name_size, extra_size = LOCAL.unpack(fixed)
+    facts = (magic, flags, method, (time, date), name_size)
+    wanted = (b"PK\3\4", member.flags, member.method, member.stamp, len(member.name))
+    # The directory alone needs zip64, hence a newer program, when only the member's offset is large.
+    odd = version != member.version and not version < member.version == MAX_VERSION
+    if facts != wanted or odd:
+        _differs(member, wanted, facts)
+    if crc != member.crc32 and not (member.has_descriptor and crc == 0):
+        _differs(member, member.crc32, crc)
+    for local, central in ((packed, member.packed), (size, member.size)):
+        if local not in (central, FULL32) and not (member.has_descriptor and local == 0):
+            _differs(member, central, local)
     room = member.end - member.offset - LOCAL.size - name_size - extra_size - member.packed
-    if room < 0 or (room and not zero_is_fine):
+    if room < 0 or (room and not member.has_descriptor):
         unsafe("has members that overlap or leave gaps", file=member.name, expected=0, found=room)
     return int(name_size + extra_size)
 
 
-def judge_local_name(member: Member, rest: bytes) -> None:
+def judge_local_name(member: Member, rest: bytes, fixed: bytes | None = None) -> None:
     """Judge the name and extra field after the fixed part.
 
+    Args:
+        member: as the directory has it.
+        rest: the bytes of name and extra field.
+        fixed: what judge_local judged; without it a size that is only said to be large goes unnoticed.
+
     Raises:
-        WrongRelease: UnsafeArchive, when the name or the zip64 sizes differ.
+        WrongRelease: UnsafeArchive, when the name or the zip64 sizes differ; WrongArchive, when cut short.
     """
-    if rest[: len(member.name)] != member.name.encode("ascii"):
-        unsafe("has a local name that differs from its directory", file=member.name)
-    for tag, body in extras(rest[len(member.name) :], member.name):
-        allowed = (b"", struct.pack("<2Q", member.size, member.packed), bytes(16))
-        if tag == 1 and body not in allowed:
-            unsafe("has a local header that differs from its directory", file=member.name)
+    name = rest[: len(member.name)]
+    if name != member.name.encode("ascii"):
+        _differs(member, member.name, name)
+    full = fixed is not None and FULL32 in LOCAL.unpack(fixed)[7:9]
+    blocks = [body for tag, body in extras(rest[len(member.name) :], member.name) if tag == ZIP64]
+    # Both sizes, always, says the format; zeros where a descriptor follows.
+    allowed = [struct.pack("<2Q", member.size, member.packed)]
+    if member.has_descriptor:
+        allowed.append(bytes(16))
+    if (full and not blocks) or any(body not in allowed for body in blocks):
+        _differs(member, "zip64 sizes as in the directory", f"{len(blocks)} blocks")
 
 
 def judge_descriptor(member: Member, data: bytes) -> None:
@@ -58,10 +73,20 @@ def judge_descriptor(member: Member, data: bytes) -> None:
         WrongRelease: UnsafeArchive, when it is anything else.
     """
     if not member.has_descriptor:
+        if data:
+            unsafe("has stray bytes after a member", file=member.name)
         return
-    body = data[4:] if data[:4] == b"PK\7\x08" else data
-    allowed = [struct.pack(form, member.crc32, member.packed, member.size) for form in ("<I2Q",)]
+    allowed = [struct.pack("<I2Q", member.crc32, member.packed, member.size)]
     if max(member.packed, member.size) < FULL32:
         allowed.append(struct.pack("<3I", member.crc32, member.packed, member.size))
-    if body not in allowed:
+    if data not in [mark + body for body in allowed for mark in (SIGNATURE, b"")]:
         unsafe("has stray bytes after a member", file=member.name)
+
+
+def _differs(member: Member, expected: object, found: object) -> None:
+    unsafe(
+        "has a local header that differs from its directory",
+        file=member.name,
+        expected=expected,
+        found=found,
+    )

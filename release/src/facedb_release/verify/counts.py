@@ -1,152 +1,142 @@
-"""Manifest, JSON maps and index headers → do they all speak of the same faces?"""
+"""Manifest, JSON maps and index headers → do they speak of the same faces? Which ones, the profile says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from facedb_release.errors import Reason, WrongRelease
 from facedb_release.manifest import Manifest
-from facedb_release.profiles import Profile
-from facedb_release.strictjson import parse_json
+from facedb_release.profiles import MapForm, Profile
+from facedb_release.verify.child import Leash, ask
 from facedb_release.verify.index import IndexHeader
 
-T = TypeVar("T")
+# A parsed map takes up to 24 bytes for one of JSON; real ones take 6.
+MEMORY_BYTES, MEMORY_FACTOR = 1 << 30, 24
+MOST_MEMORY_BYTES = 8 << 30
+_NOTHING: Sequence[int] = range(0)
 
-FACES, PERFORMERS, TATTOOS = "faces.json", "performers.json", "tattoo_embeddings.json"
-TATTOO_INDEX, ADAFACE_INDEX = "tattoo_embeddings.voy", "face_adaface.voy"
+
+@dataclass(frozen=True)
+class MapFacts:
+    """One JSON map.
+
+    Attributes:
+        entries: how many, gaps included.
+        runs: lengths of what is there and of gaps, in turns, what is there first.
+        unowned: how many entries belong to nobody in the owners' map.
+    """
+
+    entries: int
+    runs: tuple[int, ...]
+    unowned: int
+
+    def present(self) -> Sequence[int]:
+        """Return the positions at which something stands: all but the gaps, in order."""
+        if len(self.runs) <= 1:
+            return range(self.entries)
+        places, at = array("Q"), 0
+        for turn, length in enumerate(self.runs):
+            if turn % 2 == 0:
+                places.extend(range(at, at + length))
+            at += length
+        return places
 
 
 @dataclass(frozen=True)
 class Maps:
-    """The JSON maps.
+    """The JSON maps of a release, by file, and which of them labels an index."""
 
-    Attributes:
-        faces: label → universal id, None at a gap.
-        performers: how many there are.
-        unnamed: how many faces belong to nobody in performers.json.
-        tattoos: label → whether a performer stands there; None without the file.
-    """
+    facts: Mapping[str, MapFacts]
+    profile: Profile
 
-    faces: tuple[str | None, ...]
-    performers: int
-    unnamed: int
-    tattoos: tuple[bool, ...] | None
-
-    def labels(self, index: str) -> tuple[int, ...]:
+    def labels(self, index: str) -> Sequence[int]:
         """Return the labels of an index behind which a vector must be found: all but the gaps."""
-        if index == TATTOO_INDEX:
-            return tuple(i for i, there in enumerate(self.tattoos or ()) if there)
-        return tuple(i for i, owner in enumerate(self.faces) if owner is not None)
+        facts = self.facts.get(self.profile.indices[index].labelled_by)
+        return facts.present() if facts else _NOTHING
 
 
-def read_maps(folder: Path, profile: Profile) -> Maps:
-    """Read the maps strictly.
+def read_maps(folder: Path, profile: Profile, *, seconds: float = 120.0) -> Maps:
+    """Read the maps strictly, in a process of its own.
+
+    Args:
+        folder: of the release; optional maps may be missing.
+        profile: names the maps.
+        seconds: for all of them together.
 
     Raises:
-        WrongRelease: CountMismatch, when one of them is no map of the form the sidecar reads.
+        WrongRelease: CountMismatch, when one of them is no map of the form that readers want.
     """
-    faces = _read(folder / FACES, profile, _faces)
-    performers = _read(folder / PERFORMERS, profile, _performers)
-    tattoos = _read(folder / TATTOOS, profile, _tattoos) if (folder / TATTOOS).exists() else None
-    unnamed = sum(1 for owner in faces if owner is not None and owner not in performers)
-    return Maps(faces, len(performers), unnamed, tattoos)
+    there = [name for name in profile.maps if (folder / name).exists()]
+    total = sum((folder / name).stat().st_size for name in there)
+    question = {
+        "folder": str(folder.resolve()),
+        "maps": {name: asdict(profile.maps[name]) for name in there},
+        "max_bytes": {name: profile.max_bytes[name] for name in there},
+    }
+    leash = Leash(seconds, min(MEMORY_BYTES + MEMORY_FACTOR * total, MOST_MEMORY_BYTES))
+    file = next((n for n in there if profile.maps[n].form is MapForm.OBJECT), "the maps")
+    said = ask("maps", question, file=file, reason=Reason.COUNT_MISMATCH, leash=leash)
+    facts = {n: MapFacts(f["entries"], tuple(f["runs"]), f["unowned"]) for n, f in said.items()}
+    return Maps(facts, profile)
 
 
 def check_counts(
     manifest: Manifest, maps: Maps, headers: Mapping[str, IndexHeader], profile: Profile
-) -> Iterator[str]:
-    """Compare all counts and dimensions; yield what is odd.
+) -> Iterator[WrongRelease | str]:
+    """Compare all counts and dimensions.
 
-    Raises:
-        WrongRelease: CountMismatch or CorruptIndex, with both numbers.
+    Yields:
+        Every fault (CountMismatch or CorruptIndex, with both numbers), and as text what is merely odd.
     """
-    _same(
-        FACES, "entries (gaps included)", manifest.face_count, len(maps.faces), "manifest.json's face_count"
-    )
-    _same(PERFORMERS, "entries", manifest.performer_count, maps.performers, "manifest.json's performer_count")
+    for name, facts in maps.facts.items():
+        form = profile.maps[name]
+        if form.counted_by and manifest.counts[form.counted_by] != facts.entries:
+            said_by = f"{profile.manifest.name}'s {form.counted_by}"
+            yield _mismatch(name, "entries", manifest.counts[form.counted_by], facts.entries, said_by)
+        if facts.unowned:
+            yield f"{facts.unowned} of {facts.entries} entries of {name} have no owner in {form.owners}"
     for name, header in headers.items():
-        if name == TATTOO_INDEX:
-            yield from _check_tattoos(maps, header)
-            continue
-        _same_dimension(name, profile.dimensions, header)
-        if name == ADAFACE_INDEX:
-            if header.count != len(maps.faces):
-                yield f"{name} holds {header.count} vectors for {len(maps.faces)} faces; nothing queries it"
-            continue
-        _same(name, "vectors", len(maps.faces), header.count, "faces.json's length (gaps included)")
-    if maps.unnamed:
-        yield f"{maps.unnamed} of {len(maps.faces)} faces have no performer in {PERFORMERS}"
+        yield from _check_index(name, header, maps, profile)
 
 
-def _check_tattoos(maps: Maps, header: IndexHeader) -> Iterator[str]:
-    if maps.tattoos is None:
-        yield f"{TATTOO_INDEX} is there without {TATTOOS}; tattoos cannot be matched"
+def _check_index(
+    name: str, header: IndexHeader, maps: Maps, profile: Profile
+) -> Iterator[WrongRelease | str]:
+    """Compare one index with its map and the readers' dimensions."""
+    wanted = profile.indices[name]
+    labels = maps.facts.get(wanted.labelled_by)
+    faults = []
+    if header.dimensions != wanted.dimensions:
+        faults.append(
+            WrongRelease(
+                Reason.CORRUPT_INDEX,
+                f"{name} holds vectors of another dimension than the sidecar makes.",
+                file=name,
+                expected=wanted.dimensions,
+                found=header.dimensions,
+            )
+        )
+    if labels is not None and header.count != labels.entries:
+        faults.append(
+            _mismatch(name, "vectors", labels.entries, header.count, f"{wanted.labelled_by}'s length")
+        )
+    if labels is None and not wanted.queried:
         return
-    _same(TATTOO_INDEX, "vectors", len(maps.tattoos), header.count, f"{TATTOOS}'s length")
+    if labels is None:
+        yield f"{name} is there without {wanted.labelled_by}; it cannot be searched"
+    for fault in faults:
+        yield fault if wanted.queried else f"{fault.message} Nothing queries it"
 
 
-def _same(file: str, what: str, expected: int, found: int, said_by: str) -> None:
-    if expected != found:
-        raise WrongRelease(
-            Reason.COUNT_MISMATCH,
-            f"{file} holds {found} {what}, but {said_by} says {expected}. "
-            "The release was put together wrongly.",
-            file=file,
-            expected=expected,
-            found=found,
-        )
-
-
-def _same_dimension(file: str, expected: int, header: IndexHeader) -> None:
-    if header.dimensions != expected:
-        raise WrongRelease(
-            Reason.CORRUPT_INDEX,
-            f"{file} holds vectors of another dimension than the sidecar makes.",
-            file=file,
-            expected=expected,
-            found=header.dimensions,
-        )
-
-
-def _read(path: Path, profile: Profile, reader: Callable[[Any], T]) -> T:
-    try:
-        if path.stat().st_size > profile.max_bytes[path.name]:
-            raise ValueError("it is too large")
-        return reader(parse_json(path.read_bytes(), max_bytes=profile.max_bytes[path.name]))
-    except ValueError as e:
-        raise WrongRelease(
-            Reason.COUNT_MISMATCH,
-            f"{path.name} is not the map that a sidecar can read: {e}. The release was put together wrongly.",
-            file=path.name,
-            found=str(e)[:200],
-        ) from e
-
-
-def _faces(raw: Any) -> tuple[str | None, ...]:
-    if not isinstance(raw, list):
-        raise ValueError("not a JSON array")
-    for at, owner in enumerate(raw):
-        if owner is not None and not (isinstance(owner, str) and ":" in owner):
-            raise ValueError(f"entry {at} is neither null nor an id of the form domain:id")
-    return tuple(raw)
-
-
-def _performers(raw: Any) -> frozenset[str]:
-    if not isinstance(raw, dict):
-        raise ValueError("not a JSON object")
-    for key, value in raw.items():
-        if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-            raise ValueError(f"the entry of {key[:80]!r} has no name")
-    return frozenset(raw)
-
-
-def _tattoos(raw: Any) -> tuple[bool, ...]:
-    if not isinstance(raw, list):
-        raise ValueError("not a JSON array")
-    for at, entry in enumerate(raw):
-        if entry is not None and not (isinstance(entry, dict) and isinstance(entry.get("universal_id"), str)):
-            raise ValueError(f"entry {at} is neither null nor an object with a universal_id")
-    return tuple(entry is not None for entry in raw)
+def _mismatch(file: str, what: str, expected: int, found: int, said_by: str) -> WrongRelease:
+    return WrongRelease(
+        Reason.COUNT_MISMATCH,
+        f"{file} holds {found} {what} (gaps included), but {said_by} says {expected}. "
+        "The release was put together wrongly.",
+        file=file,
+        expected=expected,
+        found=found,
+    )

@@ -1,28 +1,28 @@
-"""The files of an unpacked release → "this is a good one", or the first reason why not, cheapest first.
+"""The files of an unpacked release → "this is a good one", or why not, cheapest check first.
 
 The only definition of a valid release: the fetch Job, `facedb verify` and the sidecar all come through here.
+What is wanted of a release, its profile says; the order of the checks stands in CHECKS.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from facedb_release import manifest as manifests
-from facedb_release import receipt, volume
-from facedb_release.errors import Reason, WrongRelease
+from facedb_release.errors import WrongRelease
 from facedb_release.manifest import Manifest, parse_manifest
 from facedb_release.profiles import PROFILE, Profile
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.receipt import FileRecord
+from facedb_release.verify import content
 from facedb_release.verify.counts import Maps, check_counts, read_maps
-from facedb_release.verify.database import check_database
-from facedb_release.verify.index import check_opens, read_header
+from facedb_release.verify.database import DatabaseFacts, check_database, read_database
+from facedb_release.verify.index import IndexHeader, check_opens, read_header
+from facedb_release.verify.signature import Policy, check_comment, check_signature, unsigned, unsigned_files
 from facedb_release.version import Version
 
-BLOCK = 1 << 20
+Found = Iterator[WrongRelease | str]
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,57 @@ class Limits:
 
     Attributes:
         database_seconds: for all of SQLite's checks.
+        map_seconds: for reading the JSON maps.
         index_seconds: for opening and querying one index, in its own process.
         index_extra_bytes: address space of that process, beyond what the file takes.
         sample: how many vectors must find themselves; 0 leaves the indices closed, which is a warning.
     """
 
     database_seconds: float = 120.0
+    map_seconds: float = 120.0
     index_seconds: float = 120.0
     index_extra_bytes: int = 3 << 30
     sample: int = 100
 
 
 @dataclass(frozen=True)
+class Started:
+    """Costly checks that the caller began as soon as a file was written; None: they are made here.
+
+    Attributes:
+        maps: waits for read_maps.
+        database: file → waits for read_database.
+        index: (file, labels that a vector must stand behind) → waits for that check; yields what is odd.
+    """
+
+    maps: Callable[[], Maps] | None = None
+    database: Callable[[str], DatabaseFacts] | None = None
+    index: Callable[[str, Sequence[int]], Iterable[str]] | None = None
+
+
+@dataclass(frozen=True)
 class Verified:
-    """A good release: its manifest, every file's record, and what is odd."""
+    """A good release.
+
+    Attributes:
+        manifest: of it.
+        files: every file's record.
+        warnings: what is odd.
+        signed_by: id of the key that signed it, None without a signature or a key to check it by.
+    """
 
     manifest: Manifest
     files: tuple[FileRecord, ...]
+    warnings: tuple[str, ...]
+    signed_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was found: every fault, in the order of the checks, or a good release."""
+
+    faults: tuple[WrongRelease, ...]
+    verified: Verified | None
     warnings: tuple[str, ...]
 
 
@@ -59,6 +93,8 @@ def verify_release(
     profile: Profile = PROFILE,
     limits: Limits | None = None,
     progress: Progress = no_progress,
+    policy: Policy | None = None,
+    started: Started | None = None,
 ) -> Verified:
     """Verify the release in a folder, in the order of the design.
 
@@ -69,27 +105,204 @@ def verify_release(
         profile: the kind of release.
         limits: of the costly checks.
         progress: is told the bytes hashed.
+        policy: whose signature is wanted.
+        started: costly checks that run already.
 
     Raises:
         WrongRelease: the first thing that is wrong.
     """
-    limits = limits or Limits()
-    names = _names(folder, profile)
-    manifest = parse_manifest((folder / manifests.NAME).read_bytes())
-    _check_version(manifest, expected_version)
-    files = tuple(hashed) if hashed is not None else tuple(_hash_all(folder, names, progress))
-    if hashed is None and (folder / receipt.NAME).exists():
-        _check_receipt(folder, files)
-    warnings = [*_check_hashes(manifest, files, profile)]
-    _check_pipeline(manifest, profile)
-    maps = read_maps(folder, profile)
-    headers = {name: read_header(folder / name) for name in names if name.endswith(".voy")}
-    warnings += check_counts(manifest, maps, headers, profile)
-    warnings += check_database(folder / "performers.db", manifest, seconds=limits.database_seconds)
-    for name in headers:
-        progress(Phase.VERIFYING, 0, None, name)
-        warnings += _check_index(folder / name, maps, limits)
-    return Verified(manifest, files, tuple(dict.fromkeys(warnings)))
+    wanted = Wanted(expected_version, hashed, limits or Limits(), progress, policy or Policy(required=False))
+    work = Work(folder, profile, wanted, started or Started())
+    warnings: list[str] = []
+    for found in _all(work):
+        if isinstance(found, WrongRelease):
+            raise found
+        warnings.append(found)
+    return work.verified(warnings)
+
+
+def verify_all(
+    folder: Path,
+    *,
+    expected_version: Version | None = None,
+    profile: Profile = PROFILE,
+    limits: Limits | None = None,
+    progress: Progress = no_progress,
+    policy: Policy | None = None,
+) -> Report:
+    """Verify like verify_release, but go on after a fault; what a fault makes impossible is left out."""
+    wanted = Wanted(expected_version, None, limits or Limits(), progress, policy or Policy(required=False))
+    work = Work(folder, profile, wanted, Started())
+    found = list(_all(work))
+    faults = tuple(f for f in found if isinstance(f, WrongRelease))
+    warnings = tuple(dict.fromkeys(f for f in found if isinstance(f, str)))
+    return Report(faults, None if faults else work.verified(warnings), warnings)
+
+
+def check_manifest(manifest: Manifest, expected: Version | None, profile: Profile = PROFILE) -> None:
+    """Check what a manifest alone can tell, before anything else is moved: its version and its pipeline.
+
+    Raises:
+        WrongRelease: WrongVersion or IncompatiblePipeline.
+    """
+    for fault in content.check_version(manifest, expected, profile.manifest.name):
+        raise fault
+    for fault in content.check_pipeline(manifest, profile.required, profile):
+        raise fault
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the caller asks for; see verify_release."""
+
+    version: Version | None
+    hashed: Iterable[FileRecord] | None
+    limits: Limits
+    progress: Progress
+    policy: Policy
+
+
+@dataclass
+class Work:
+    """A verification under way: what is known so far. None, or absent: a check before found it unusable."""
+
+    folder: Path
+    profile: Profile
+    wanted: Wanted
+    started: Started
+    names: tuple[str, ...] = ()
+    manifest: Manifest | None = None
+    maps: Maps | None = None
+    files: tuple[FileRecord, ...] = ()
+    headers: Mapping[str, IndexHeader] = field(default_factory=dict)
+    signed_by: str | None = None
+
+    def verified(self, warnings: Iterable[str]) -> Verified:
+        """Return the verdict, when nothing was found."""
+        if self.manifest is None:
+            raise RuntimeError("nothing was verified")
+        return Verified(self.manifest, self.files, tuple(dict.fromkeys(warnings)), self.signed_by)
+
+
+def _all(work: Work) -> Found:
+    """Run every check; a refusal ends the check that raised it, and the next begins."""
+    for check in CHECKS:
+        try:
+            yield from check(work)
+        except WrongRelease as e:
+            yield e
+
+
+def _file_set(work: Work) -> Found:
+    """The required files, no strangers, plain files of believable sizes."""
+    work.names, faults = content.file_set(work.folder, work.profile)
+    yield from faults
+
+
+def _manifest(work: Work) -> Found:
+    """A manifest that can be read, of the version asked for."""
+    name = work.profile.manifest.name
+    if name in work.names:
+        work.manifest = parse_manifest((work.folder / name).read_bytes(), work.profile)
+        yield from content.check_version(work.manifest, work.wanted.version, name)
+
+
+def _signature(work: Work) -> Found:
+    """A signature of a known key over the manifest, which covers every file."""
+    policy, form = work.wanted.policy, work.profile.manifest
+    if work.manifest is None or not policy.public_keys:
+        return
+    signature = (work.folder / form.signature).read_bytes() if form.signature in work.names else None
+    text = (work.folder / form.name).read_bytes()
+    signed = check_signature(policy, manifest=text, signature=signature, profile=work.profile)
+    if signed is None:
+        return
+    key, comment = signed
+    check_comment(comment, work.manifest, work.profile)
+    work.signed_by = key
+    yield from (unsigned(f) for f in unsigned_files(work.manifest, work.names, work.profile))
+
+
+def _hashes(work: Work) -> Found:
+    """Every file is the one that the manifest lists, and the one that was fetched."""
+    wanted = work.wanted
+    if wanted.hashed is not None:
+        work.files = tuple(wanted.hashed)
+    else:
+        work.files = tuple(content.hash_all(work.folder, work.names, wanted.progress))
+        yield from content.check_receipt(work.folder, work.files)
+    if work.manifest is not None:
+        yield from content.check_hashes(work.manifest, work.files, work.profile)
+
+
+def _counts(work: Work) -> Found:
+    """Manifest, maps and index headers speak of the same faces."""
+    headers = {}
+    for name in work.profile.indices:
+        if name in work.names:
+            try:
+                headers[name] = read_header(work.folder / name)
+            except WrongRelease as e:
+                yield e
+    work.headers = headers
+    if set(work.profile.maps).intersection(work.profile.required).issubset(work.names):
+        work.maps = _read_maps(work)
+        if work.manifest is not None:
+            yield from check_counts(work.manifest, work.maps, headers, work.profile)
+
+
+def _read_maps(work: Work) -> Maps:
+    if work.started.maps:
+        return work.started.maps()
+    return read_maps(work.folder, work.profile, seconds=work.wanted.limits.map_seconds)
+
+
+def _pipeline(work: Work) -> Found:
+    """The faces were made as the readers make theirs."""
+    if work.manifest is not None:
+        yield from content.check_pipeline(work.manifest, work.names, work.profile)
+
+
+def _databases(work: Work) -> Found:
+    """SQLite files can be read and hold what readers want."""
+    for name, tables in work.profile.databases.items():
+        if name not in work.names:
+            continue
+        if work.started.database:
+            facts = work.started.database(name)
+        else:
+            seconds = work.wanted.limits.database_seconds
+            facts = read_database(work.folder / name, tables, seconds=seconds)
+        if work.manifest is not None:
+            yield from check_database(name, facts, tables, work.manifest)
+
+
+def _indices(work: Work) -> Found:
+    """Indices open, elsewhere, and find their own."""
+    maps = work.maps
+    if maps is None:
+        return
+    for name in work.headers:
+        work.wanted.progress(Phase.VERIFYING, 0, None, name)
+        try:
+            if work.started.index:
+                yield from work.started.index(name, maps.labels(name))
+            else:
+                yield from _check_index(work.folder / name, maps, work.wanted.limits)
+        except WrongRelease as e:
+            yield e
+
+
+CHECKS: tuple[Callable[[Work], Found], ...] = (
+    _file_set,
+    _manifest,
+    _signature,
+    _hashes,
+    _counts,
+    _pipeline,
+    _databases,
+    _indices,
+)
 
 
 def _check_index(path: Path, maps: Maps, limits: Limits) -> Iterator[str]:
@@ -101,107 +314,3 @@ def _check_index(path: Path, maps: Maps, limits: Limits) -> Iterator[str]:
         seconds=limits.index_seconds,
         extra_bytes=limits.index_extra_bytes,
     )
-
-
-def _names(folder: Path, profile: Profile) -> tuple[str, ...]:
-    """Return the release's files; refuse a missing one, a stranger, and whatever is no plain file."""
-    present = sorted(p.name for p in folder.iterdir() if p.name not in _OWN)
-    for name in profile.required:
-        if name not in present:
-            raise WrongRelease(
-                Reason.MISSING_FILE,
-                f"{name} is missing; every release must hold it.",
-                file=name,
-                expected=name,
-            )
-    for name in present:
-        path = folder / name
-        if name not in profile.required + profile.optional or path.is_symlink() or not path.is_file():
-            raise WrongRelease(
-                Reason.UNEXPECTED_FILE,
-                f"{name} does not belong into a release (or is no plain file).",
-                file=name,
-            )
-    return tuple(present)
-
-
-_OWN = frozenset({receipt.NAME, volume.PARTIAL, *volume.IGNORED})
-
-
-def _check_version(manifest: Manifest, expected: Version | None) -> None:
-    if expected is not None and manifest.version != expected:
-        raise WrongRelease(
-            Reason.WRONG_VERSION,
-            "The archive holds another version than the one asked for. Its publisher mixed two up.",
-            file=manifests.NAME,
-            expected=expected,
-            found=manifest.version,
-        )
-
-
-def _hash_all(folder: Path, names: Iterable[str], progress: Progress) -> Iterator[FileRecord]:
-    """Read and hash each file."""
-    names = tuple(names)
-    total, done = sum((folder / n).stat().st_size for n in names), 0
-    for name in names:
-        sha, size = hashlib.sha256(), 0
-        with (folder / name).open("rb") as f:
-            while block := f.read(BLOCK):
-                sha.update(block)
-                size += len(block)
-                done += len(block)
-                progress(Phase.VERIFYING, done, total, name)
-        yield FileRecord(name, size, sha.hexdigest())
-
-
-def _check_hashes(manifest: Manifest, files: Iterable[FileRecord], profile: Profile) -> Iterator[str]:
-    """Compare every listed sha256; yield a warning for each optional file that is listed and absent."""
-    there = {f.name: f.sha256 for f in files}
-    for name, expected in manifest.checksums.items():
-        if name in there and there[name] != expected:
-            raise WrongRelease(
-                Reason.WRONG_CHECKSUM,
-                f"{name} is not the file that the manifest lists: its sha256 differs. Use another source.",
-                file=name,
-                expected=f"sha256:{expected}",
-                found=f"sha256:{there[name]}",
-            )
-        if name not in there:
-            kind = "optional" if name in profile.optional else "unknown"
-            yield f"the manifest lists the {kind} file {name[:80]}, which the release does not hold"
-
-
-def _check_receipt(folder: Path, files: Iterable[FileRecord]) -> None:
-    """Compare with what was there when the release was fetched, also the files that no manifest lists."""
-    then = {f.name: f for f in receipt.read_receipt(folder).files}
-    for file in files:
-        if then.get(file.name) != file:
-            raise WrongRelease(
-                Reason.WRONG_CHECKSUM,
-                f"{file.name} is not the file that was fetched: it changed at rest. Fetch the release again.",
-                file=file.name,
-                expected=f"sha256:{then[file.name].sha256}" if file.name in then else "no such file",
-                found=f"sha256:{file.sha256}",
-            )
-
-
-def _check_pipeline(manifest: Manifest, profile: Profile) -> None:
-    """Refuse faces that were made by another pipeline: they load, and match the wrong people."""
-    models = manifest.models
-    pairs = (
-        ("detector", profile.detector, models.detector),
-        ("alignment", profile.alignment, models.alignment),
-        ("flip_averaging", profile.flip_averaging, models.flip_averaging),
-        ("facenet_dim", profile.dimensions, models.facenet_dim),
-        ("arcface_dim", profile.dimensions, models.arcface_dim),
-    )
-    for key, expected, found in pairs:
-        if found != expected:
-            raise WrongRelease(
-                Reason.INCOMPATIBLE_PIPELINE,
-                f"The faces were made with another pipeline (models.{key}); this sidecar would match "
-                "them wrongly. Use a release made for it.",
-                file=manifests.NAME,
-                expected=f"{key}={expected}",
-                found=f"{key}={found}",
-            )

@@ -1,0 +1,143 @@
+"""A question about a hostile file → its answer, from a process that may die of it.
+
+Called by counts and database; the other end is reader.py. What the file can reach is one small process
+without secrets in its environment: limited in memory, time, open files and the length of its answer, and in a
+session of its own, so that nothing of it is left when its time is over.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from facedb_release.errors import Reason, WrongRelease
+from facedb_release.strictjson import parse_json
+
+MAX_ANSWER = 8 << 20
+# A question must fit into the pipe, because nobody reads while it is written.
+MAX_QUESTION = 60_000
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
+
+
+@dataclass(frozen=True)
+class Leash:
+    """What the child may use.
+
+    Attributes:
+        seconds: of the clock, and of the processor.
+        memory_bytes: of address space.
+    """
+
+    seconds: float
+    memory_bytes: int
+
+
+def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, leash: Leash) -> dict[str, Any]:
+    """Let a child do the job.
+
+    Args:
+        job: a name in reader.JOBS.
+        question: what the job needs, as JSON values.
+        file: that it is about, for messages.
+        reason: the word for a file that the child dies of.
+        leash: its limits.
+
+    Raises:
+        WrongRelease: what the child says, or with the reason given when it dies or takes too much.
+    """
+    limits = {"cpu_seconds": max(1, int(leash.seconds) + 1), "memory_bytes": leash.memory_bytes}
+    text = json.dumps({"job": job, "file": file, "reason": reason, "limits": limits, "question": question})
+    if len(text) > MAX_QUESTION:
+        raise ValueError(f"a question of {len(text)} characters is too long")
+    said, status = _run(text.encode(), leash.seconds, file, reason)
+    if status < 0:
+        name = signal.Signals(-status).name
+        _fatal(file, reason, "reading it kills the process", "an answer", name)
+    answer = _last_line(said)
+    if status != 0 or answer is None:
+        tail = said[-300:].decode("utf-8", "replace").strip()
+        _fatal(file, reason, "it cannot be read", "an answer", tail or f"exit status {status}")
+    wrong = answer.get("wrong")
+    if isinstance(wrong, dict):
+        raise WrongRelease(
+            Reason(wrong["reason"]),
+            str(wrong["message"]),
+            file=wrong["file"],
+            expected=wrong["expected"],
+            found=wrong["found"],
+        )
+    return answer
+
+
+def _run(question: bytes, seconds: float, file: str, reason: Reason) -> tuple[bytes, int]:
+    """Run the child; return what it wrote and its exit status."""
+    child = subprocess.Popen(
+        [sys.executable, "-I", "-m", "facedb_release.verify.reader"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={key: os.environ[key] for key in _KEPT if key in os.environ},
+        start_new_session=True,
+    )
+    with child:
+        try:
+            said = _talk(child, question, time.monotonic() + seconds)
+        except TimeoutError:
+            _fatal(file, reason, "reading it did not end", f"at most {seconds:.0f} s", "no answer")
+        except OverflowError:
+            _fatal(file, reason, "there is no end to what it makes a reader say", MAX_ANSWER, "more")
+        finally:
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)
+        return said, child.wait()
+
+
+def _talk(child: subprocess.Popen[bytes], question: bytes, deadline: float) -> bytes:
+    """Ask, and read until the child closes its end."""
+    if child.stdin is None or child.stdout is None:
+        raise RuntimeError("the child has no pipes")
+    try:
+        with child.stdin:
+            child.stdin.write(question)
+    except BrokenPipeError:
+        # It died before it listened: its status says why.
+        pass
+    said = bytearray()
+    with selectors.DefaultSelector() as ready:
+        ready.register(child.stdout, selectors.EVENT_READ)
+        while ready.select(max(0.0, deadline - time.monotonic())):
+            block = os.read(child.stdout.fileno(), 1 << 16)
+            if not block:
+                child.wait(max(0.0, deadline - time.monotonic()) + 1.0)
+                return bytes(said)
+            said += block
+            if len(said) > MAX_ANSWER:
+                raise OverflowError
+    raise TimeoutError
+
+
+def _last_line(said: bytes) -> dict[str, Any] | None:
+    """Return the answer; what a library may have said before it is left out."""
+    try:
+        answer = parse_json(said.strip().rpartition(b"\n")[2], max_bytes=MAX_ANSWER)
+    except ValueError:
+        return None
+    return answer if isinstance(answer, dict) else None
+
+
+def _fatal(file: str, reason: Reason, what: str, expected: object, found: object) -> NoReturn:
+    raise WrongRelease(
+        reason,
+        f"{file} cannot serve: {what}. Publish it again.",
+        file=file,
+        expected=expected,
+        found=found,
+    )

@@ -1,0 +1,74 @@
+"""The child process that reads a file of unknown origin. Run by child.ask only.
+
+Reads one JSON question on stdin and writes one JSON answer as its last line. It may be killed by what it
+reads: that is why it is a process. Imports little, because it is started for every release.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from facedb_release.errors import WrongRelease
+from facedb_release.verify import maps, tables
+
+Job = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+JOBS: Mapping[str, Job] = {"maps": maps.answer, "database": tables.answer}
+MOST_FILES = 24
+
+
+def main() -> None:
+    """Answer the question on stdin."""
+    asked = json.load(sys.stdin)
+    limit(**asked["limits"])
+    try:
+        answer = JOBS[asked["job"]](asked["question"])
+    except WrongRelease as e:
+        answer = {"wrong": _facts(e)}
+    except MemoryError:
+        needs = "reading it needs too much memory"
+        answer = {
+            "wrong": {
+                "reason": asked["reason"],
+                "message": f"{asked['file']} cannot serve: {needs}. Publish it again.",
+                "file": asked["file"],
+                "expected": f"at most {asked['limits']['memory_bytes']} bytes",
+                "found": None,
+            }
+        }
+    sys.stdout.write("\n" + json.dumps(answer) + "\n")
+
+
+def limit(*, cpu_seconds: int, memory_bytes: int) -> None:
+    """Limit this process for good. What it has open stays open; it may not write a file."""
+    for what, value in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_CPU, cpu_seconds),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, MOST_FILES),
+    ):
+        _, hard = resource.getrlimit(what)
+        lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(what, (lower, lower))
+
+
+def _facts(error: WrongRelease) -> dict[str, Any]:
+    """Return the refusal's fields; they may quote the file, so nothing in them drives a terminal."""
+    facts = {
+        "reason": error.reason,
+        "message": error.message,
+        "file": error.file,
+        "expected": error.expected,
+        "found": error.found,
+    }
+    return {
+        key: value and "".join(c if c.isprintable() else "?" for c in value) for key, value in facts.items()
+    }
+
+
+if __name__ == "__main__":
+    main()
