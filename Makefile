@@ -11,7 +11,7 @@ NODE := $(PYTHON) tests/cluster/node
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
 
-.PHONY: help npm setup demo test unit cluster-test check format images cluster-up cluster-down cluster-status
+.PHONY: help npm setup demo test unit cluster-test bench check format images cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -32,6 +32,10 @@ cluster-test: setup ## The cluster suite: real API server, kubelet, containerd, 
 	$(NODE) up
 	$(NODE) images
 	$(PYTHON) -m pytest -v --no-header -m cluster tests/cluster
+
+bench: setup ## Fetch and verify against the plain way, side by side (SCALE=full: at the real size)
+	$(UV) sync --frozen --all-packages --group bench --quiet
+	PYTHONPATH=tests $(PYTHON) -m bench.main --scale $(or $(SCALE),quarter) $(BENCH)
 
 check: setup ## Formatting, lint, types, import contracts: what CI runs before the tests
 	$(PYTHON) -m ruff format --check .

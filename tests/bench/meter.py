@@ -1,8 +1,8 @@
 """This process, between two moments → seconds, CPU, bytes written, peak memory. Used inside each variant.
 
 Written bytes are `write_bytes` of /proc/self/io: what the kernel was made to bring to storage, by this
-process and the children it waited for. Where a file system does not count them (tmpfs), `wchar` stands in, which
-counts every write call, also to pipes and sockets.
+process and the children it waited for. Where a file system does not count them (tmpfs), `wchar` stands in,
+which counts every write call, also to pipes and sockets.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A folder over HTTP with ranges, through a link of known speed: per connection and in total.
 
-Run in a process of its own: `python -m bench.shaping_server ROOT [--each B/s] [--total B/s] [--delay S]`; prints
-its URL. A bucket belongs to a TCP connection, not to a request, so small ranges gain nothing (nginx's
-limit_rate counts by request, and misleads). Without limits it sends with sendfile, since client and server
-share the cores. GET /stats tells what was sent since GET /reset.
+Run in a process of its own: `python -m bench.shaping_server ROOT [--each B/s] [--total B/s] [--delay S]`;
+prints its URL. A bucket belongs to a TCP connection, not to a request, so small ranges gain nothing (nginx's
+limit_rate counts by request, and misleads). It sends with sendfile, since client and server share the cores.
+GET /stats tells what was sent since GET /reset.
 """
 
 from __future__ import annotations
