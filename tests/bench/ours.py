@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facedb_release.fetching.fetch import FetchRequest, fetch
-from facedb_release.sources.github import Mirrors
+from facedb_release.sources.mirrors import Mirrors
 from facedb_release.version import parse_version
 
 from .meter import metered

@@ -1,28 +1,44 @@
 """HTTP with patience: requests that are tried again, and errors of our own with what to do in them.
 
-The only module that builds an httpx client. Redirects are followed anew for each request, so a signed URL
-that has run out is simply resolved again.
+The only module that builds an httpx client. A stable URL's redirect is followed, remembered, and followed
+anew when the place that it led to refuses: signed URLs live for minutes.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
 from facedb_release.errors import Reason, SourceTrouble
+from facedb_release.network import (
+    Client,
+    Key,
+    Network,
+    Session,
+    checked_headers,
+    headers_from_environment,
+    same_place,
+    session_of,
+    without_secrets,
+)
 from facedb_release.wire import Wire
 
 TOKEN_VARIABLE = "FACEDB_TOKEN"  # noqa: S105 - the variable's name, not a token
+MAX_REDIRECTS = 5
+_MAX_REDIRECT_BODY = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -52,34 +68,83 @@ class Patience:
         grown = self.first_wait_seconds * 2 ** (failures - 1) * random.uniform(0.75, 1.25)  # noqa: S311
         self.wait(min(self.max_wait_seconds, max(grown, asked or 0.0)))
 
+    def next_attempt(self, failures: int, refused: Refused) -> None:
+        """Wait before the next attempt, after this many failures in a row.
+
+        Raises:
+            SourceTrouble: the last one, when patience has ended or waiting cannot help this run.
+        """
+        if failures >= self.attempts or not self._may_pass_soon(refused):
+            raise refused.trouble from refused
+        self.pause(failures, refused.retry_after)
+
+    def _may_pass_soon(self, refused: Refused) -> bool:
+        """A limit that resets in seconds is waited for; one of minutes, or a missing token, ends this run."""
+        if refused.trouble.reason is not Reason.SOURCE_FORBIDDEN:
+            return True
+        return refused.retry_after is not None and refused.retry_after <= self.max_wait_seconds
+
 
 class Refused(Exception):
-    """An answer that may be another later: the error to end with, and how long the server asks to wait."""
+    """An answer that may be another later.
 
-    def __init__(self, trouble: SourceTrouble, retry_after: float | None = None) -> None:
+    Attributes:
+        trouble: the error to end with.
+        retry_after: seconds that the server asks to wait.
+        crowded: whether the server wants fewer questions at a time.
+    """
+
+    def __init__(
+        self, trouble: SourceTrouble, retry_after: float | None = None, *, crowded: bool = False
+    ) -> None:
         super().__init__(str(trouble))
         self.trouble = trouble
         self.retry_after = retry_after
+        self.crowded = crowded
 
 
-def open_client(patience: Patience, *, ca_bundle: Path | None = None) -> httpx.Client:
-    """Return a client that honours proxies from the environment and an own CA.
+def open_client(
+    patience: Patience,
+    *,
+    ca_bundle: Path | None = None,
+    proxy: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Client:
+    """Return a client.
+
+    Args:
+        patience: its timeouts.
+        ca_bundle: PEM file of own certificate authorities.
+        proxy: URL; without one HTTPS_PROXY and its kin decide.
+        headers: to send to the source; without them FACEDB_HEADERS decides (one `Name: value` a line).
 
     Raises:
-        SourceTrouble: SourceUnavailable, if the CA bundle cannot be read.
+        SourceTrouble: SourceUnavailable, if the CA bundle, the proxy's URL or a header cannot be used.
     """
     try:
+        extra = headers_from_environment() if headers is None else checked_headers(headers)
         context = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else _default_context()
+        _check_proxy(proxy)
+        _quiet_httpx()
+        return Client(
+            Session(Network(ca_bundle, proxy, extra)),
+            transport=Wire(context, proxy=proxy),
+            timeout=httpx.Timeout(patience.stall_seconds, connect=patience.connect_seconds),
+            headers={"User-Agent": "facedb", "Accept-Encoding": "identity"},
+        )
     except OSError as e:
         raise unavailable(str(ca_bundle), f"as a bundle of certificate authorities: {e}") from e
-    return httpx.Client(
-        transport=Wire(context),
-        timeout=httpx.Timeout(patience.stall_seconds, connect=patience.connect_seconds),
-        follow_redirects=True,
-        max_redirects=5,
-        headers={"User-Agent": "facedb", "Accept-Encoding": "identity"},
-        event_hooks={"response": [_stay_encrypted]},
-    )
+    except (ValueError, httpx.InvalidURL) as e:
+        raise SourceTrouble(
+            Reason.SOURCE_UNAVAILABLE, f"The network settings cannot be used: {e}. Correct them."
+        ) from e
+
+
+def _check_proxy(proxy: str | None) -> None:
+    if proxy is not None and (
+        urlsplit(proxy).scheme not in ("http", "https") or not urlsplit(proxy).hostname
+    ):
+        raise ValueError("the proxy's URL is not of the form http://HOST:PORT")
 
 
 @lru_cache(maxsize=1)
@@ -88,32 +153,132 @@ def _default_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
+def _quiet_httpx() -> None:
+    """Httpx logs each URL with its query at INFO: a signed one is a secret while it lives."""
+    logger = logging.getLogger("httpx")
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
+
+
 def token() -> str | None:
     """Return the bearer token from the environment, if there is one."""
     return os.environ.get(TOKEN_VARIABLE) or None
 
 
 @contextmanager
-def request(client: httpx.Client, url: str, headers: dict[str, str]) -> Iterator[httpx.Response]:
-    """Make one GET whose body is read by the caller; raises Refused for what may pass."""
+def request(
+    client: httpx.Client, url: str, headers: Mapping[str, str], *, bare: bool = False
+) -> Iterator[httpx.Response]:
+    """Make one GET whose body is read by the caller; raises Refused for what may pass.
+
+    Args:
+        client: of open_client.
+        url: stable; what it redirects to may be short-lived.
+        headers: to send to its host.
+        bare: without the source's key and extra headers.
+    """
+    session = session_of(client)
+    key = None if bare else session.key_for(url)
     try:
-        with client.stream("GET", url, headers=headers) as response:
-            check_status(response, url)
+        sent = dict(headers) if bare else {**session.network.headers, **headers}
+        response = _answer(client, session, key, url, sent)
+        try:
+            _check_storage(response, url)
+            check_status(response, url, hint=key.hint if key else None)
             yield response
-    except httpx.TooManyRedirects as e:
-        raise Refused(unavailable(url, "it redirects in circles")) from e
+        finally:
+            response.close()
     except (httpx.TransportError, httpx.InvalidURL) as e:
+        session.places.pop(url, None)
         raise Refused(unavailable(url, str(e) or type(e).__name__)) from e
 
 
-def check_status(response: httpx.Response, url: str) -> None:
-    """Raise for answers other than 200, 206, 404 and 416."""
+def _answer(
+    client: httpx.Client, session: Session, key: Key | None, url: str, headers: dict[str, str]
+) -> httpx.Response:
+    """Ask where the URL led last; when that refuses, from the start; when that does, with a renewed key."""
+    if url in session.places:
+        place = session.places[url]
+        response = _follow(client, url, place, without_secrets(httpx.Headers(headers)))
+        if response.status_code < 400:
+            return response
+        response.close()
+        session.places.pop(url, None)
+    response = _ask(client, session, key, url, headers)
+    if response.status_code in (401, 403) and _can_help(client, key, response, url):
+        response.close()
+        response = _ask(client, session, key, url, headers)
+    return response
+
+
+def _can_help(client: httpx.Client, key: Key | None, response: httpx.Response, url: str) -> bool:
+    """Whether asking again has a chance: the storage may have got an old signature, or the key be renewed."""
+    if not same_place(httpx.URL(url), response.url):
+        return True
+    return key is not None and key.renew(client, response)
+
+
+def _ask(
+    client: httpx.Client, session: Session, key: Key | None, url: str, headers: dict[str, str]
+) -> httpx.Response:
+    address, sent = key.prepare(url, headers) if key else (url, headers)
+    response = _follow(client, url, address, sent)
+    if response.status_code == 206 and not same_place(httpx.URL(address), response.url):
+        session.places[url] = str(response.url)
+    return response
+
+
+def _follow(client: httpx.Client, url: str, address: str, headers: dict[str, str]) -> httpx.Response:
+    """Send and follow redirects; to another host only what is no secret."""
+    asking = client.build_request("GET", address, headers=headers)
+    home = asking.url
+    for _ in range(MAX_REDIRECTS + 1):
+        response = client.send(asking, stream=True, follow_redirects=False)
+        following = response.next_request
+        if following is None:
+            return response
+        _drain(response)
+        _stay_encrypted(response, following)
+        kept = following.headers if same_place(home, following.url) else without_secrets(following.headers)
+        asking = client.build_request("GET", following.url, headers=kept)
+        home = home if same_place(home, following.url) else following.url
+    raise Refused(unavailable(url, "it redirects in circles"))
+
+
+def _drain(response: httpx.Response) -> None:
+    """Read a redirect's few words, so that the connection can be used again; hang up on many."""
+    got = 0
+    try:
+        for chunk in response.iter_raw():
+            got += len(chunk)
+            if got > _MAX_REDIRECT_BODY:
+                break
+    finally:
+        response.close()
+
+
+def _stay_encrypted(response: httpx.Response, following: httpx.Request) -> None:
+    """Refuse a redirect that leaves TLS."""
+    if response.url.scheme == "https" and following.url.scheme != "https":
+        raise httpx.UnsupportedProtocol("it redirects from https to http", request=response.request)
+
+
+def _check_storage(response: httpx.Response, url: str) -> None:
+    """A refusal of the host that a redirect led to says nothing of our token: the signature was bad."""
+    if response.status_code in (401, 403) and not same_place(httpx.URL(url), response.url):
+        raise Refused(unavailable(url, f"the storage that it leads to refuses ({response.status_code})"))
+
+
+def check_status(response: httpx.Response, url: str, *, hint: str | None = None) -> None:
+    """Raise for answers other than 200, 206, 404, 416, and 304 where it was asked for."""
     code = response.status_code
-    retry_after = _seconds(response.headers.get("Retry-After"))
+    retry_after = _seconds(response.headers)
+    crowded = code in (429, 503)
     if code in (401, 403, 407, 429):
-        raise Refused(_forbidden(response, url), retry_after)
-    if code not in (200, 206, 404, 416):
-        raise Refused(unavailable(url, f"it answered {code}"), retry_after)
+        raise Refused(_forbidden(response, url, hint), retry_after, crowded=crowded)
+    unchanged = code == 304 and "If-None-Match" in response.request.headers
+    if code not in (200, 206, 404, 416) and not unchanged:
+        raise Refused(unavailable(url, f"it answered {code}"), retry_after, crowded=crowded)
     if code in (200, 206) and response.headers.get("Content-Encoding", "identity") != "identity":
         raise Refused(unavailable(url, "it compresses the answer although asked not to"))
 
@@ -124,11 +289,22 @@ def patiently(patience: Patience, attempt: Callable[[], bytes]) -> bytes:
         try:
             return attempt()
         except Refused as e:
-            # A limit that resets in minutes, or a missing token, is the matter of the next run.
-            if failures == patience.attempts or e.trouble.reason is Reason.SOURCE_FORBIDDEN:
-                raise e.trouble from e
-            patience.pause(failures, e.retry_after)
+            patience.next_attempt(failures, e)
     raise AssertionError("attempts is at least 1")
+
+
+def read_answer(response: httpx.Response, url: str, *, max_bytes: int) -> bytes:
+    """Return a short answer's body.
+
+    Raises:
+        Refused: if it is longer than max_bytes.
+    """
+    data = b""
+    for chunk in response.iter_raw():
+        data += chunk
+        if len(data) > max_bytes:
+            raise Refused(unavailable(url, f"its answer is larger than {max_bytes} bytes"))
+    return data
 
 
 def unavailable(url: str, what: str) -> SourceTrouble:
@@ -149,16 +325,15 @@ def shown(url: str) -> str:
         return url[:200]
 
 
-def _forbidden(response: httpx.Response, url: str) -> SourceTrouble:
+def _forbidden(response: httpx.Response, url: str, hint: str | None) -> SourceTrouble:
     headers = response.headers
     if response.status_code == 429 or headers.get("X-RateLimit-Remaining") == "0":
-        reset = headers.get("X-RateLimit-Reset", "")
-        when = (
-            f" until {datetime.fromtimestamp(int(reset), UTC):%Y-%m-%d %H:%M:%S} UTC"
-            if reset.isdigit()
-            else ""
-        )
+        seconds = _seconds(headers)
+        until = datetime.now(UTC).timestamp() + seconds if seconds is not None else None
+        when = f" until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%S} UTC" if until else ""
         what = f"limits how often it is asked{when}. A token ({TOKEN_VARIABLE}) raises the limit."
+    elif hint:
+        what = f"refuses. {hint}"
     elif token():
         what = f"refuses the token in {TOKEN_VARIABLE}. Check that it is valid and may read the repository."
     else:
@@ -168,12 +343,17 @@ def _forbidden(response: httpx.Response, url: str) -> SourceTrouble:
     )
 
 
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text and text.isdigit() else None
-
-
-def _stay_encrypted(response: httpx.Response) -> None:
-    """Refuse a redirect that leaves TLS."""
-    target = response.next_request.url if response.next_request else None
-    if target is not None and response.url.scheme == "https" and target.scheme != "https":
-        raise httpx.UnsupportedProtocol("it redirects from https to http", request=response.request)
+def _seconds(headers: httpx.Headers) -> float | None:
+    """Return how long the server asks to wait: Retry-After, in seconds or as a date, or GitHub's reset."""
+    text, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
+    now = datetime.now(UTC).timestamp()
+    if text.isdecimal():
+        return float(text[:9])
+    if text:
+        try:
+            return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        except ValueError:
+            return None
+    if headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal():
+        return min(86_400.0, max(0.0, float(reset[:12]) - now))
+    return None

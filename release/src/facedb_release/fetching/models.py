@@ -1,7 +1,7 @@
 """Model files with known sizes and sha256s → a folder that holds exactly them, with a receipt.
 
-The folder is shared by releases and may hold other models: those are left alone. Weights come from the
-user's own source; none is ever part of an image.
+The folder is shared by releases and may hold other models: those are left alone. Weights come from the user's
+own source; none is ever part of an image.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
 
@@ -22,9 +21,9 @@ from facedb_release.fetching.remote import Tally, open_remote
 from facedb_release.profiles import MIB
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.receipt import FileRecord, sync_folder, write_whole
-from facedb_release.sources.github import Asset, GitHub, Source, plain, release_assets
+from facedb_release.sources.offers import Asset, Source, named
 from facedb_release.strictjson import parse_json
-from facedb_release.transport import Patience, open_client, shown
+from facedb_release.transport import Patience, open_client
 
 NAME = ".facedb-models.json"
 ModelFile = FileRecord
@@ -67,7 +66,8 @@ def fetch_models(
             progress(Phase.RESOLVING, 0, None, None)
             volume.require_space(wanted.into, sum(f.size for f in missing))
             with open_client(wanted.patience, ca_bundle=wanted.ca_bundle) as client:
-                addresses = _resolve(wanted, missing, client)
+                names = tuple(f.name for f in missing)
+                addresses = named(wanted.source, wanted.tag, names, client, wanted.patience)
                 for file in missing:
                     _fetch_one(wanted, file, addresses[file.name], client, progress, tally)
         _write(wanted.into, {**known, **{f.name: f for f in wanted.files}})
@@ -100,39 +100,6 @@ def _there(folder: Path, file: ModelFile, known: dict[str, ModelFile]) -> bool:
         return True
     with path.open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest() == file.sha256
-
-
-def _resolve(
-    wanted: ModelsRequest, missing: tuple[ModelFile, ...], client: httpx.Client
-) -> dict[str, tuple[Asset, ...]]:
-    """Return each file's addresses in the order to try."""
-    if not isinstance(wanted.source, GitHub):
-        urls = wanted.source.urls
-        return {
-            f.name: tuple(_plain(u.replace("{file}", quote(f.name)), f.name) for u in urls) for f in missing
-        }
-    where = wanted.source.repository
-    gone = SourceTrouble(Reason.VERSION_NOT_FOUND, f"{where} has no release with the tag {wanted.tag}.")
-    assets = {
-        a.name: a for a in release_assets(wanted.source, wanted.tag, client, wanted.patience, missing=gone)
-    }
-    for file in missing:
-        if file.name not in assets:
-            raise _absent(file.name, f"Release {wanted.tag} of {where}")
-    return {f.name: (assets[f.name],) for f in missing}
-
-
-def _plain(url: str, name: str) -> Asset:
-    return plain(url, missing=_absent(name, shown(url)))
-
-
-def _absent(name: str, where: str) -> SourceTrouble:
-    return SourceTrouble(
-        Reason.ASSET_NOT_FOUND,
-        f"{where} does not hold the model {name}. Check the name and the source.",
-        file=name,
-        expected=name,
-    )
 
 
 def _fetch_one(
