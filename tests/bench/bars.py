@@ -138,7 +138,8 @@ def _patch(results: Results) -> Bar:
     name, moved = "update by patch, 5 % new faces: bytes moved / full", results.patch
     if isinstance(moved, Skipped):
         return Bar(name, None, 0.15, moved.why)
-    return Bar(name, moved.sent / moved.full, 0.15, _moved(moved), digits=3)
+    note = f"{_moved(moved)}; the patch has {moved.needed / 1e6:.2f} MB"
+    return Bar(name, moved.sent / moved.full, 0.15, note, digits=3)
 
 
 def _moved(moved: Moved) -> str:

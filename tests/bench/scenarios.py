@@ -125,7 +125,16 @@ def patched(bench: Bench) -> Moved | Skipped:
         or importlib.util.find_spec(PATCHES) is None
     ):
         return Skipped(f"{PATCHES} is not there yet")
-    return Skipped(f"{PATCHES} is not wired here yet")
+    old, new = bench.data.base, bench.data.five
+    patch = bench.data.folder / f"{Path(new.name).stem}.from-v{old.version}.zip"
+    with bench.folder() as work:
+        made = run("patching", [bench.data.folder / old.name, bench.data.folder / new.name, patch, work])
+    size = patch.stat().st_size
+    bench.say(f"patch of {size / 1e6:.2f} MB made in {made.reading.seconds:.2f} s")
+    try:
+        return _update(bench, new, size)
+    finally:
+        patch.unlink()
 
 
 def _update(bench: Bench, new: Archive, needed: int) -> Moved | Skipped:
