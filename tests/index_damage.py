@@ -6,6 +6,7 @@ and lie where it hurts: links, counts, levels, labels, sizes, the entry point.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -318,10 +319,14 @@ RULES: tuple[Rule, ...] = (
 
 
 def damaged(good: bytes, seed: int, files: int) -> Iterator[tuple[str, bytes]]:
-    """Yield damaged copies, each with its name: the rule and the number."""
+    """Yield damaged copies, each with its name: the rule and the number. Every second round is hit twice."""
     header = parse_header(good, len(good), file="good")
     for number in range(files):
         rule = RULES[number % len(RULES)]
         target = Target(bytearray(good), header, np.random.default_rng((seed, number)))
         rule(target)
+        if number // len(RULES) % 2:
+            # The first hit may have cut off what the second aims at.
+            with contextlib.suppress(struct.error, IndexError, ValueError):
+                RULES[target.some(len(RULES))](target)
         yield f"{rule.__name__}-{seed}-{number}", bytes(target.data)

@@ -89,7 +89,7 @@ def check_graph(path: Path, header: IndexHeader, *, norms: bool = True) -> None:
 def _check_upper_levels(f: BinaryIO, header: IndexHeader, file: str) -> Tall:
     """Walk the lists of the upper levels, behind the records: for each vector a size, and then its lists."""
     start = HEADER_BYTES + header.count * header.record
-    raw = np.empty(os.fstat(f.fileno()).st_size - start, np.uint8)
+    raw = np.empty(max(0, os.fstat(f.fileno()).st_size - start), np.uint8)
     _fill(f, start, raw, file)
     words = raw[: raw.size // 4 * 4].view("<u4")
     nodes, places, heights = _tall_nodes(words, header, file)
