@@ -105,8 +105,10 @@ def find_directory(tail: bytes, archive_size: int) -> DirectoryPlace:
 
 def _placed(place: DirectoryPlace, end: int) -> DirectoryPlace:
     """Return the place when it is small and ends where the end records begin."""
-    if place.entries > MAX_ENTRIES or place.size > MAX_DIRECTORY:
+    if place.entries > MAX_ENTRIES:
         unsafe("has too many entries", expected=f"at most {MAX_ENTRIES}", found=place.entries)
+    if place.size > MAX_DIRECTORY:
+        unsafe("has too large a directory", expected=f"at most {MAX_DIRECTORY} bytes", found=place.size)
     if place.offset + place.size != end:
         unsafe("has gaps around its directory", expected=end, found=place.offset + place.size)
     return place
@@ -227,7 +229,7 @@ def judge_member(member: Member, files: FileSet) -> None:
     if name not in files.known:
         raise WrongRelease(
             Reason.UNEXPECTED_FILE,
-            f"The archive holds {name[:80]!r}, which is no file of a release. Nothing was unpacked.",
+            f"The archive holds {name[:80]}, which is no file of a release. Nothing was unpacked.",
             file=name[:80],
         )
     if member.flags & _ENCRYPTED:
@@ -289,10 +291,11 @@ def _tiled(members: list[Member], place: DirectoryPlace) -> tuple[Member, ...]:
 
 def unsafe(what: str, *, file: str | None = None, expected: object = None, found: object = None) -> NoReturn:
     """Refuse an archive about which readers could disagree, or that could harm."""
+    name = _shown(file)
     raise WrongRelease(
         Reason.UNSAFE_ARCHIVE,
-        f"The archive {what}{f' ({file})' if file else ''}; it is refused as a whole.",
-        file=file,
+        f"The archive {what}{f' ({name})' if name else ''}; it is refused as a whole.",
+        file=name,
         expected=expected,
         found=found,
     )
@@ -303,5 +306,10 @@ def broken(what: str, *, file: str | None = None) -> NoReturn:
     raise WrongRelease(
         Reason.WRONG_ARCHIVE,
         f"The archive cannot be read: {what}. Publish it again, or point to another source.",
-        file=file,
+        file=_shown(file),
     )
+
+
+def _shown(name: str | None) -> str | None:
+    """Return a name that drives no terminal."""
+    return name if name is None or (name.isascii() and name.isprintable()) else ascii(name)[1:-1][:80]

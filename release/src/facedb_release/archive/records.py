@@ -25,17 +25,22 @@ def judge_local(member: Member, fixed: bytes) -> int:
     if len(fixed) != LOCAL.size:
         unsafe("has a record that is cut short", file=member.name, expected=LOCAL.size, found=len(fixed))
     magic, version, flags, method, time, date, crc, packed, size, name_size, extra_size = LOCAL.unpack(fixed)
-    facts = (magic, flags, method, (time, date), name_size)
-    wanted = (b"PK\3\4", member.flags, member.method, member.stamp, len(member.name))
+    zero = (0,) if member.has_descriptor else ()
     # The directory alone needs zip64, hence a newer program, when only the member's offset is large.
-    odd = version != member.version and not version < member.version == MAX_VERSION
-    if facts != wanted or odd:
-        _differs(member, wanted, facts)
-    if crc != member.crc32 and not (member.has_descriptor and crc == 0):
-        _differs(member, member.crc32, crc)
-    for local, central in ((packed, member.packed), (size, member.size)):
-        if local not in (central, FULL32) and not (member.has_descriptor and local == 0):
-            _differs(member, central, local)
+    older = (10, 20) if member.version == MAX_VERSION else ()
+    for what, here, allowed in (
+        ("mark", magic, (b"PK\3\4",)),
+        ("version", version, (member.version, *older)),
+        ("flags", flags, (member.flags,)),
+        ("method", method, (member.method,)),
+        ("time", (time, date), (member.stamp,)),
+        ("CRC", crc, (member.crc32, *zero)),
+        ("packed size", packed, (member.packed, FULL32, *zero)),
+        ("size", size, (member.size, FULL32, *zero)),
+        ("length of the name", name_size, (len(member.name),)),
+    ):
+        if here not in allowed:
+            _differs(member, f"{what} {allowed[0]!r}", here)
     room = member.end - member.offset - LOCAL.size - name_size - extra_size - member.packed
     if room < 0 or (room and not member.has_descriptor):
         unsafe("has members that overlap or leave gaps", file=member.name, expected=0, found=room)
