@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from builders import PIPELINE, sha256_of
 from facedb_release.cli.export import export_command
 from facedb_release.errors import Reason, ReleaseError
-from facedb_release.fetching.unpack import LocalArchive, read_contents
+from facedb_release.archive.contents import LocalArchive, read_contents
 from facedb_release.manifest import parse_manifest
 from facedb_release.profiles import PROFILE
 from facedb_release.publish.copying import stamps

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from facedb_release import manifest as manifests
 from facedb_release import volume
+from facedb_release.archive.contents import LocalArchive, read_contents
 from facedb_release.errors import Reason, SourceTrouble, WrongRelease
-from facedb_release.fetching.unpack import LocalArchive, read_contents
 from facedb_release.manifest import Manifest
 from facedb_release.profiles import PROFILE, Profile
 from facedb_release.progress import Phase, Progress, no_progress

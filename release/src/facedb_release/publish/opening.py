@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facedb_release import receipt, volume
+from facedb_release.archive.contents import LocalArchive, read_contents
 from facedb_release.errors import Reason, SourceTrouble
-from facedb_release.fetching.unpack import LocalArchive, read_contents, unpack
+from facedb_release.fetching.journal import Journal
+from facedb_release.fetching.unpack import Unpacking, unpack
 from facedb_release.profiles import Profile
 from facedb_release.progress import Phase, Progress
 from facedb_release.verify.release import Limits, Verified, verify_release
@@ -58,8 +60,13 @@ def open_release(
     archive = LocalArchive(place)
     contents = read_contents(archive, profile)
     volume.require_space(into, contents.unpacked_bytes)
-    unpacked = unpack(
-        archive, contents, into, lambda done, file: progress(Phase.COPYING, done, archive.size, file)
+    how = Unpacking(
+        folder=into,
+        order=tuple(m.name for m in contents.members),
+        journal=Journal(None),
+        hashed=True,
+        told=lambda done, file: progress(Phase.COPYING, done, archive.size, file),
     )
+    unpacked = unpack(archive, contents, how)
     good = verify_release(into, hashed=unpacked.files, profile=profile, limits=limits, progress=progress)
     return Opened(into, good, unpacked.digest, unpacked=True)
