@@ -223,8 +223,9 @@ class _Squares:
 
     def __init__(self, header: IndexHeader) -> None:
         self._header = header
-        self._table = _square_table(header.storage)
-        self._room = np.empty((0, 0), np.float32)
+        # Two numbers are looked up at once, which is twice as fast.
+        self._wide = 2 - header.dimensions % 2
+        self._table = _e4m3_squares(self._wide) if header.storage is Storage.E4M3 else None
         self.least, self.most = _square_range(header)
 
     def check(self, block: npt.NDArray[np.uint8], first: int, file: str) -> None:
@@ -242,32 +243,29 @@ class _Squares:
             )
 
     def _of(self, block: npt.NDArray[np.uint8]) -> Squares:
+        """The squared length of each vector of a block: (rows,) float32."""
         h = self._header
-        at, rows = 4 + 8 * h.links, len(block) // h.record
-        shape, steps = (rows, h.dimensions), (h.record, h.storage.number_bytes)
-        if h.storage is Storage.FLOAT32:
-            vectors = np.ndarray(shape, "<f4", block, at, steps)
-            plain: Squares = np.einsum("ij,ij->i", vectors, vectors)
-            return plain
-        raw = np.ndarray(shape, np.uint8, block, at, steps)
-        if self._room.shape != shape:
-            self._room = np.empty(shape, np.float32)
-        np.take(self._table, raw, out=self._room, mode="clip")
-        summed: Squares = np.einsum("ij->i", self._room)
-        return summed
+        shape, steps = (len(block) // h.record, h.dimensions), (h.record, h.storage.number_bytes)
+        kind = {Storage.FLOAT8: "<i1", Storage.FLOAT32: "<f4", Storage.E4M3: "<u1"}[h.storage]
+        stored = np.ndarray(shape, kind, block, 4 + 8 * h.links, steps)
+        if self._table is not None:
+            pairs = np.ascontiguousarray(stored).view(f"<u{self._wide}")
+            summed: Squares = np.einsum("ij->i", np.take(self._table, pairs, mode="clip"))
+            return summed
+        numbers = stored.astype(np.float32, copy=False)
+        squares: Squares = np.einsum("ij,ij->i", numbers, numbers)
+        return squares / np.float32(127**2) if h.storage is Storage.FLOAT8 else squares
 
 
-def _square_table(storage: Storage) -> Squares:
-    """The square of the number that each byte stands for: (256,) float32."""
+def _e4m3_squares(wide: int) -> Squares:
+    """The square of the number that a byte stands for, or of the two of a pair, added: (256 or 65,536,)."""
+    # From the lowest bit up: sign, 4 bits of exponent, 3 of mantissa.
     byte = np.arange(256)
-    if storage is Storage.FLOAT8:
-        return (np.square(byte.astype(np.int8) / 127.0)).astype(np.float32)
-    # E4M3 from the lowest bit up: sign, 4 bits of exponent, 3 of mantissa.
     exponent, mantissa = (byte >> 1) & 15, byte >> 5
     values = np.where(exponent, 1 + mantissa / 8, mantissa / 8) * 2.0 ** (exponent - 7)
     values[(exponent == 15) & (mantissa == 7)] = np.nan
     squares: Squares = np.square(values).astype(np.float32)
-    return squares
+    return squares if wide == 1 else np.add.outer(squares, squares).ravel()
 
 
 def _square_range(header: IndexHeader) -> tuple[float, float]:
