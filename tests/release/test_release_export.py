@@ -13,20 +13,22 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import minisign
 import pytest
 import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
 from builders import PIPELINE, sha256_of
+from facedb_release.archive.contents import LocalArchive, read_contents
 from facedb_release.cli.export import export_command
 from facedb_release.errors import Reason, ReleaseError
-from facedb_release.archive.contents import LocalArchive, read_contents
 from facedb_release.manifest import parse_manifest
 from facedb_release.profiles import PROFILE
 from facedb_release.publish.copying import stamps
 from facedb_release.publish.export import ExportRequest, export
 from facedb_release.verify.release import Limits, verify_release
+from facedb_release.verify.signature import Policy
 from facedb_release.version import parse_version
 
 from .conftest import VERSION
@@ -192,6 +194,67 @@ def test_a_database_that_is_written_meanwhile_is_not_published(
     with pytest.raises(ReleaseError) as refused:
         export(quick(data, tmp_path / "out"), progress=write)
     assert (refused.value.reason, refused.value.file) == (Reason.IN_USE, "performers.db-wal")
+
+
+def make_key(at: Path, password: str | None = None) -> Path:
+    pair = minisign.KeyPair.generate()
+    if password is not None:
+        pair.secret_key.encrypt(password)
+    at.write_bytes(bytes(pair.secret_key))
+    at.with_suffix(".pub").write_bytes(pair.public_key.to_base64())
+    return at
+
+
+def test_a_signed_release_carries_a_signature_that_its_key_confirms(data: Path, tmp_path: Path) -> None:
+    key = make_key(tmp_path / "minisign.key")
+    done = export(quick(data, tmp_path / "out", sign_key=key))
+    with zipfile.ZipFile(done.archive) as z:
+        assert z.namelist()[:2] == ["manifest.json", "manifest.json.minisig"]
+        z.extractall(tmp_path / "unpacked")
+
+    policy = Policy(public_keys=((tmp_path / "minisign.pub").read_text(),))
+    assert verify_release(tmp_path / "unpacked", limits=Limits(sample=0), policy=policy).signed_by
+    assert export(quick(data, tmp_path / "again", sign_key=key)).published == done.published
+
+
+@pytest.mark.parametrize("wrong", ["no file", "no key", "no password"])
+def test_with_a_key_that_cannot_sign_nothing_is_published(data: Path, tmp_path: Path, wrong: str) -> None:
+    key = tmp_path / "key"
+    if wrong == "no key":
+        key.write_text("this is no key")
+    if wrong == "no password":
+        make_key(key, "secret")
+    with pytest.raises(ReleaseError, match="cannot be signed") as refused:
+        export(quick(data, tmp_path / "out", sign_key=key))
+    assert refused.value.reason is Reason.INVALID_SIGNATURE
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["zip", "folder"])
+def test_a_patch_is_published_beside_the_release(data: Path, good: Path, tmp_path: Path, form: str) -> None:
+    old = good
+    if form == "folder":
+        old = tmp_path / "old"
+        with zipfile.ZipFile(good) as z:
+            z.extractall(old)
+    with closing(sqlite3.connect(data / "performers.db")) as db:
+        db.execute("UPDATE performers SET country = 'NL' WHERE id < 4")
+        db.commit()
+    done = export(quick(data, tmp_path / "out", version=parse_version("2026.03.01"), patch_from=old))
+
+    assert done.patch is not None
+    assert done.patch.name == f"stash-sense-data-v2026.03.01.from-v{VERSION}.zip"
+    assert done.patched is not None
+    assert done.patched.size < done.published.size / 4
+    listed = json.loads(zipfile.ZipFile(done.patch).read("patch.json"))
+    assert (listed["from"], listed["to"]) == (VERSION, "2026.03.01")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(
+        [done.archive.name, done.patch.name]
+    )
+    with pytest.raises(ReleaseError) as refused:
+        export(quick(data, tmp_path / "same", patch_from=old))
+    assert refused.value.reason is Reason.WRONG_VERSION
+    assert list((tmp_path / "same").iterdir()) == []
 
 
 def test_the_process_prints_the_archive_its_sum_and_what_was_left_out(data: Path, tmp_path: Path) -> None:

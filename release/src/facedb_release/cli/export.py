@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,8 @@ from facedb_release.publish.export import Exported, ExportRequest, export
 from facedb_release.run import Finished, run
 from facedb_release.version import parse_version
 
+PASSWORD = "FACEDB_SIGN_PASSWORD"  # noqa: S105 - the name of a variable
+
 
 def export_command(
     data: Annotated[Path, typer.Argument(metavar="DATA_DIR", help="The trainer's folder; only read.")],
@@ -24,7 +27,10 @@ def export_command(
     models: Annotated[
         Path | None, typer.Option("--models", help="JSON file: the manifest's block on the pipeline.")
     ] = None,
-    sign_key: Annotated[Path | None, typer.Option("--sign-key", help="minisign secret key.")] = None,
+    sign_key: Annotated[
+        Path | None,
+        typer.Option("--sign-key", help=f"minisign secret key; {PASSWORD} has its password, if any."),
+    ] = None,
     patch_from: Annotated[
         Path | None, typer.Option("--patch-from", help="The release before: make a patch from it, too.")
     ] = None,
@@ -41,6 +47,7 @@ def export_command(
             version=parse_version(version) if version else None,
             models=models,
             sign_key=sign_key,
+            sign_password=os.environ.get(PASSWORD),
             patch_from=patch_from,
             stored=stored,
         )

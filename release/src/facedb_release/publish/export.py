@@ -39,7 +39,8 @@ class ExportRequest:
         out: gets the archive.
         version: in place of the one that the folder's manifest names.
         models: file with the manifest's `models` block, in place of the folder's.
-        sign_key: minisign secret key.
+        sign_key: file of a minisign secret key.
+        sign_password: of that key, if it has one.
         patch_from: the release before, zip or folder, to make a patch from.
         stored: whether to deflate nothing.
         profile: the kind of release.
@@ -51,6 +52,7 @@ class ExportRequest:
     version: Version | None = None
     models: Path | None = None
     sign_key: Path | None = None
+    sign_password: str | None = None
     patch_from: Path | None = None
     stored: bool = False
     profile: Profile = PROFILE
@@ -202,11 +204,22 @@ def _described(
     write_whole(staged / manifests.NAME, made)
     files.append(hash_file(staged / manifests.NAME))
     if wanted.sign_key is not None:
-        from facedb_release.verify.signature import sign_manifest
-
-        sign_manifest(staged, wanted.sign_key)
+        _sign(wanted, wanted.sign_key, staged)
         files.append(hash_file(staged / wanted.profile.manifest.signature))
     return tuple(files), describe.differences(raw, counted)
+
+
+def _sign(wanted: ExportRequest, key: Path, staged: Path) -> None:
+    from facedb_release.verify.signature import sign_manifest
+
+    try:
+        sign_manifest(staged, key, password=wanted.sign_password, profile=wanted.profile)
+    except (ValueError, OSError) as e:
+        raise WrongRelease(
+            Reason.INVALID_SIGNATURE,
+            f"The release cannot be signed: {e}. Look at the key file and its password.",
+            file=key.name,
+        ) from e
 
 
 def _packed(wanted: ExportRequest, work: Path, good: Verified, progress: Progress) -> Path:
@@ -238,5 +251,5 @@ def _patch(wanted: ExportRequest, work: Path, good: Verified, progress: Progress
             found=before,
         )
     patch = work / patch_name(now, before)
-    make_patch_archive(old.folder, work / "release", patch)
+    make_patch_archive(old.folder, work / "release", patch, profile=wanted.profile)
     return patch

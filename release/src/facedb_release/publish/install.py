@@ -38,6 +38,7 @@ from facedb_release.publish.swap import (
 )
 from facedb_release.receipt import FileRecord, Receipt, read_receipt, write_receipt, write_whole
 from facedb_release.verify.release import Limits
+from facedb_release.verify.signature import Policy
 
 NOTE = "backup.json"
 # A database's logs belong to it: beside another database they would damage it.
@@ -55,12 +56,14 @@ class ImportRequest:
         data: the data folder.
         profile: the kind of release.
         limits: of the checks.
+        policy: whose signature is wanted.
     """
 
     release: Path
     data: Path
     profile: Profile = PROFILE
     limits: Limits | None = None
+    policy: Policy | None = None
 
 
 @dataclass(frozen=True)
@@ -218,7 +221,9 @@ def _staged(wanted: ImportRequest, progress: Progress, step: Step) -> Opened:
     """Bring the release's files, verified, into the workplace."""
     new = wanted.data / NEW
     new.rmdir()
-    opened = open_release(wanted.release, new, wanted.profile, progress, limits=wanted.limits)
+    opened = open_release(
+        wanted.release, new, wanted.profile, progress, limits=wanted.limits, policy=wanted.policy
+    )
     step("verified the release")
     if opened.unpacked:
         return opened

@@ -12,7 +12,9 @@ from facedb_release.fetching.journal import Journal
 from facedb_release.fetching.unpack import Unpacking, unpack
 from facedb_release.profiles import Profile
 from facedb_release.progress import Phase, Progress
+from facedb_release.receipt import FileRecord
 from facedb_release.verify.release import Limits, Verified, verify_release
+from facedb_release.verify.signature import Policy
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,13 @@ class Opened:
 
 
 def open_release(
-    place: Path, into: Path, profile: Profile, progress: Progress, *, limits: Limits | None = None
+    place: Path,
+    into: Path,
+    profile: Profile,
+    progress: Progress,
+    *,
+    limits: Limits | None = None,
+    policy: Policy | None = None,
 ) -> Opened:
     """Verify a folder where it lies; unpack a zip first.
 
@@ -43,12 +51,13 @@ def open_release(
         profile: the kind of release.
         progress: is told both.
         limits: of the checks.
+        policy: whose signature is wanted.
 
     Raises:
         ReleaseError: what is wrong with it.
     """
     if place.is_dir():
-        good = verify_release(place, profile=profile, limits=limits, progress=progress)
+        good = verify_release(place, profile=profile, limits=limits, progress=progress, policy=policy)
         there = (place / receipt.NAME).exists()
         digest = receipt.read_receipt(place).digest if there else None
         return Opened(place, good, digest, unpacked=False)
@@ -56,6 +65,17 @@ def open_release(
         raise SourceTrouble(
             Reason.SOURCE_UNAVAILABLE, f"{place} is neither a zip nor a folder.", file=place.name
         )
+    digest, files = _unpacked(place, into, profile, progress)
+    good = verify_release(
+        into, hashed=files, profile=profile, limits=limits, progress=progress, policy=policy
+    )
+    return Opened(into, good, digest, unpacked=True)
+
+
+def _unpacked(
+    place: Path, into: Path, profile: Profile, progress: Progress
+) -> tuple[str | None, tuple[FileRecord, ...]]:
+    """Unpack a zip; return its digest and its files' records."""
     into.mkdir()
     archive = LocalArchive(place)
     contents = read_contents(archive, profile)
@@ -68,5 +88,4 @@ def open_release(
         told=lambda done, file: progress(Phase.COPYING, done, archive.size, file),
     )
     unpacked = unpack(archive, contents, how)
-    good = verify_release(into, hashed=unpacked.files, profile=profile, limits=limits, progress=progress)
-    return Opened(into, good, unpacked.digest, unpacked=True)
+    return unpacked.digest, unpacked.files
