@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .results import OURS, PLAIN, Results
+from .results import OURS, PLAIN, Race, Results
 
 COLOURS = {PLAIN: "#9aa5b1", OURS: "#1f77b4"}
+SHADES = {"one thread": "#dfe7ef", "all cores": "#b3c5d8"}
 
 
 def draw(path: Path, results: Results) -> None:
@@ -34,7 +35,7 @@ def _links(axes: Any, results: Results) -> None:
             label = variant if at == 0 else None
             axes.barh(at + shift, seconds, height=0.38, color=COLOURS[variant], label=label)
             axes.text(seconds, at + shift, text, va="center")
-    axes.set_yticks(range(len(results.races)), [r.name for r in results.races])
+    axes.set_yticks(range(len(results.races)), [_label(r) for r in results.races])
     axes.invert_yaxis()
     axes.margins(x=0.3)
     axes.set_title(f"Fetch and verify {results.packed / 1e6:.0f} MB: seconds by link", loc="left")
@@ -42,17 +43,25 @@ def _links(axes: Any, results: Results) -> None:
         axes.legend(frameon=False, loc="lower right")
 
 
+def _label(race: Race) -> str:
+    """Return the link's name and speeds."""
+    each, total = race.link.each, race.link.total
+    speeds = [f"{rate / 1e6:g} MB/s {whose}" for rate, whose in ((each, "each"), (total, "in all")) if rate]
+    return "\n".join([race.name, *speeds])
+
+
 def _stages(axes: Any, results: Results) -> None:
-    """Draw each stage alone, and where ours ends on the unlimited link."""
+    """Draw each stage alone, with one thread and with one for each core, and where ours ends."""
     for at, stage in enumerate(results.stages):
-        axes.barh(at, stage.best, height=0.6, color="#c8d6e5")
-        axes.text(stage.best, at, f" {stage.best:.2f} s", va="center")
+        seconds = {"one thread": stage.one, "all cores": stage.all}
+        for shift, (how, taken) in zip((-0.2, 0.2), seconds.items(), strict=True):
+            axes.barh(at + shift, taken, height=0.38, color=SHADES[how], label=how if at == 0 else None)
+            axes.text(taken, at + shift, f" {taken:.2f}", va="center", fontsize=7)
     axes.set_yticks(range(len(results.stages)), [s.name for s in results.stages])
     axes.invert_yaxis()
     if results.races:
-        axes.axvline(
-            results.races[0].seconds(OURS), color=COLOURS[OURS], label=f"ours, {results.races[0].name}"
-        )
-        axes.legend(frameon=False, loc="lower right")
-    axes.margins(x=0.2)
+        race = results.races[0]
+        axes.axvline(race.seconds(OURS), color=COLOURS[OURS], label=f"all of ours ({race.name})")
+    axes.margins(x=0.45)
     axes.set_title("Each stage alone: seconds", loc="left")
+    axes.legend(loc="center right", fontsize=8, framealpha=1, edgecolor="none")
