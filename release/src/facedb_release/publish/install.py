@@ -7,9 +7,10 @@ The files before are kept as one backup, which `roll_back` exchanges with those 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.publish import database, in_use
 from facedb_release.publish.copying import clone, hash_file
 from facedb_release.publish.opening import Opened, open_release
+from facedb_release.publish.places import DATABASE_LOGS, Places, ours, places
 from facedb_release.publish.swap import (
     BACKUP,
     NEW,
@@ -41,10 +43,7 @@ from facedb_release.verify.release import Limits
 from facedb_release.verify.signature import Policy
 
 NOTE = "backup.json"
-# A database's logs belong to it: beside another database they would damage it.
-DATABASE_LOGS = tuple(database.DATABASE + end for end in (*database.LOGS, "-shm"))
 OTHERS_OPEN = ("stash_sense.db", "stash_sense.db-wal", "stash_sense.db-shm")
-NO_ARCHIVE = "unknown"
 
 
 @dataclass(frozen=True)
@@ -89,37 +88,6 @@ class Imported:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Places:
-    """Which of the data folder's files leave and which stay, when a release comes. Made by `places`."""
-
-    out: tuple[str, ...]
-    kept: tuple[str, ...] = field(default=())
-
-
-def places(present: Collection[str], new: Collection[str], profile: Profile) -> Places:
-    """Decide which files leave. Pure.
-
-    Args:
-        present: names in the data folder.
-        new: names of the release that comes.
-        profile: says what belongs together.
-
-    Returns:
-        The names that leave, the receipt first. An optional index with a map of its own stays, with the map,
-        when the release brings neither: it speaks for itself. Any other optional file belongs to the release
-        that leaves.
-    """
-    kept: set[str] = set()
-    for index, facts in profile.indices.items():
-        pair = {index, facts.labelled_by}
-        if pair <= set(profile.optional) and pair.isdisjoint(new):
-            kept |= pair.intersection(present)
-    ours = {*profile.required, *profile.optional, receipts.NAME, *DATABASE_LOGS}
-    out = sorted(ours.intersection(present) - kept, key=lambda n: (n != receipts.NAME, n))
-    return Places(tuple(out), tuple(sorted(kept)))
-
-
 def import_release(
     wanted: ImportRequest, *, progress: Progress = no_progress, step: Step = no_step
 ) -> Imported:
@@ -130,7 +98,7 @@ def import_release(
     """
     data = wanted.data
     _require_apart(wanted.release, data)
-    with in_use.alone(data, [*_ours(wanted.profile), *OTHERS_OPEN]):
+    with in_use.alone(data, [*ours(wanted.profile), *OTHERS_OPEN]):
         recovered = recover(data, step)
         try:
             begin(data, step)
@@ -168,12 +136,12 @@ def roll_back(data: Path, profile: Profile = PROFILE, *, step: Step = no_step) -
     """
     if not data.is_dir():
         raise _no_backup(data, "there is no such folder")
-    with in_use.alone(data, [*_ours(profile), *OTHERS_OPEN]):
+    with in_use.alone(data, [*ours(profile), *OTHERS_OPEN]):
         recovered = recover(data, step)
         note = _read_note(data)
         back = _sizes(data / BACKUP, note.out)
         _check_backup(data, note)
-        present = set(_names(data)).intersection(_ours(profile)) - set(note.kept)
+        present = set(_names(data)).intersection(ours(profile)) - set(note.kept)
         leaving = Places(tuple(sorted(present, key=lambda n: (n != receipts.NAME, n))), note.kept)
         before = _version(data)
         try:
@@ -195,7 +163,7 @@ def finish_broken_import(data: Path, profile: Profile = PROFILE, *, step: Step =
     Raises:
         SourceTrouble: InUse, VolumeUnavailable.
     """
-    with in_use.alone(data, _ours(profile)):
+    with in_use.alone(data, ours(profile)):
         return recover(data, step)
 
 
@@ -207,10 +175,6 @@ def _require_apart(release: Path, data: Path) -> None:
         raise SourceTrouble(
             Reason.VOLUME_UNAVAILABLE, f"{data.parent} does not exist. Correct the path of the data folder."
         )
-
-
-def _ours(profile: Profile) -> tuple[str, ...]:
-    return (*profile.required, *profile.optional, receipts.NAME, *DATABASE_LOGS)
 
 
 def _names(data: Path) -> list[str]:
@@ -255,13 +219,19 @@ def _receipt(data: Path, opened: Opened, kept: Collection[str]) -> Receipt:
     manifest = opened.good.manifest
     return Receipt(
         version=manifest.version.text,
-        digest=opened.digest or NO_ARCHIVE,
+        digest=opened.digest or _contents_digest(opened.good.files),
         files=(*opened.good.files, *(hash_file(data / name) for name in kept)),
         performer_count=manifest.performer_count,
         face_count=manifest.face_count,
         verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         warnings=opened.good.warnings,
     )
+
+
+def _contents_digest(files: Collection[FileRecord]) -> str:
+    """Return what stands for a release without an archive, in fetch's form."""
+    lines = sorted(f"{f.sha256}  {f.name}\n" for f in files)
+    return "contents:sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _sizes(folder: Path, names: Collection[str]) -> Mapping[str, int]:
