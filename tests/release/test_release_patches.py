@@ -11,11 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedb_release.errors import Reason, WrongRelease
 from facedb_release.patches.apply import apply_patch
+from facedb_release.patches.frames import (
+    MAX_FRAME_BYTES,
+    MAX_PLACES,
+    MAX_REACH_BYTES,
+    Header,
+    Place,
+    frame_bytes,
+    header_bytes,
+)
 from facedb_release.patches.make import PatchFacts, make_patch, record_of
 from facedb_release.receipt import FileRecord
 
@@ -199,11 +209,17 @@ print((peak() - before) // 1024)
 """
 
 
-def test_applying_takes_a_few_frames_of_memory_and_no_more(tmp_path: Path) -> None:
-    old = noise(2_000_000) * 10
-    pair = Pair(tmp_path, old, old[:9_000_000] + noise(5_000_000, 2) + old[9_000_000:], frame_size=1 << 22)
-    pair.made()
-    paths = [str(p) for p in (tmp_path / "x.patch", pair.old, pair.out)]
+def test_applying_the_largest_frames_takes_little_memory(tmp_path: Path) -> None:
+    """Each frame is as large as the format allows, does not shrink, and leans on as many places as it may."""
+    old, new = bytes(MAX_REACH_BYTES * 2), noise(MAX_FRAME_BYTES) * 5
+    pair = Pair(tmp_path, old, new)
+    step = MAX_REACH_BYTES // MAX_PLACES
+    places = [Place(at, step) for at in range(0, len(old), 2 * step)]
+    packed = zstandard.ZstdCompressor(level=1).compress(noise(MAX_FRAME_BYTES))
+    header = Header(len(old), record_of(pair.old).sha256, len(new), pair.record.sha256, MAX_FRAME_BYTES)
+    patch = tmp_path / "x.patch"
+    patch.write_bytes(header_bytes(header) + frame_bytes(packed, places) * 5)
+    paths = [str(p) for p in (patch, pair.old, pair.out)]
     told = subprocess.run(
         [sys.executable, "-c", MEMORY, *paths, str(pair.record.size), pair.record.sha256],
         capture_output=True,

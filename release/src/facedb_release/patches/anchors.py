@@ -29,7 +29,9 @@ _TAIL = _WORD * _WORDS
 _MOST_ANCHORS = 1 << 19
 _DENSEST_BITS, _SPARSEST_BITS = 6, 14
 # Content that stands in more places than this says little about where a part came from.
-_MOST_PLACES = 4
+_FEW_PLACES = 4
+# As many as files may have (MAX_FILE_BYTES).
+_LAST_GRAIN = np.int64((1 << 24) - 1)
 _CHANCE = 32
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _MIXERS = tuple(np.uint64(n) for n in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93))
@@ -88,30 +90,34 @@ def _anchors(data: bytes, bits: int) -> Anchors:
 
 
 class OldContent:
-    """Where the old file's content stands."""
+    """Where the old file's content stands: sorted keys of 40 bits of mark and 24 bits of grain."""
 
     def __init__(self, path: Path, size: int, bits: int) -> None:
         """Read the file once; `size` is its size in bytes."""
-        parts = list(find_anchors(path, bits))
-        marks = np.concatenate([p.marks for p in parts] or [np.empty(0, np.uint64)])
-        grains = np.concatenate([p.offsets for p in parts] or [np.empty(0, np.int64)]) // GRAIN
-        order = np.lexsort((grains, marks))
-        marks, grains = marks[order], grains[order]
-        # The same content twice in one grain is one.
-        first = np.ones(len(marks), bool)
-        first[1:] = (marks[1:] != marks[:-1]) | (grains[1:] != grains[:-1])
-        self._marks, self._grains = marks[first], grains[first]
+        keys = [_keys(found.marks, found.offsets // GRAIN) for found in find_anchors(path, bits)]
+        self._keys = np.unique(np.concatenate([*keys, np.empty(0, np.uint64)]))
         self.grains = -(-size // GRAIN)
 
-    def votes(self, marks: Marks) -> npt.NDArray[np.int64]:
-        """Count, for each grain of the old file, how many of these marks it holds: (grains,)."""
-        low = np.searchsorted(self._marks, marks, "left")
-        count = np.searchsorted(self._marks, marks, "right") - low
-        counts = np.zeros(self.grains, np.int64)
-        for nth in range(_MOST_PLACES):
-            hits = low[(count > nth) & (count <= _MOST_PLACES)] + nth
-            counts += np.bincount(self._grains[hits], minlength=self.grains)
-        return counts
+    def votes(self, marks: Marks, home: int) -> npt.NDArray[np.int64]:
+        """Count, for each grain of the old file, how many of these marks it holds: (grains,).
+
+        Args:
+            marks: of the part that looks for its content.
+            home: the grain that stands where the part does; what stands in many places is counted near it.
+        """
+        first, last = _keys(marks, np.int64(0)), _keys(marks, _LAST_GRAIN)
+        low, high = np.searchsorted(self._keys, first), np.searchsorted(self._keys, last, "right")
+        few = high - low <= _FEW_PLACES
+        hits = [low[few & (low + nth < high)] + nth for nth in range(_FEW_PLACES)]
+        near = np.searchsorted(self._keys, _keys(marks[~few], np.int64(home)))
+        hits.append(np.minimum(near, high[~few] - 1))
+        grains = self._keys[np.concatenate(hits)] & np.uint64(_LAST_GRAIN)
+        return np.bincount(grains.astype(np.int64), minlength=self.grains)
+
+
+def _keys(marks: Marks, grains: Offsets | np.int64) -> Marks:
+    """Join marks and grains, so that the keys of one mark stand together and rise with the grain."""
+    return (marks & ~np.uint64(_LAST_GRAIN)) | np.asarray(grains).astype(np.uint64)
 
 
 def choose_places(votes: npt.NDArray[np.int64], header: Header, start: int) -> tuple[Place, ...]:
@@ -132,7 +138,7 @@ def choose_places(votes: npt.NDArray[np.int64], header: Header, start: int) -> t
     around = [n for g in best.tolist() for n in (g - 1, g + 1) if 0 <= n < len(votes) and votes[n]]
     if len(best) * GRAIN < header.frame_bytes // 2:
         home = start // GRAIN
-        around += [home + step for step in range(-room // 4, room - room // 4)]
+        around += range(home - room // 16, home + room // 4 + room // 16)
     for grain in around:
         if len(chosen) < room and 0 <= grain < len(votes):
             chosen.setdefault(grain)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import zstandard
@@ -38,7 +38,7 @@ def apply_patch(blocks: Iterable[Block], old: Path, out: Path, *, expected: File
     """Write the new file.
 
     Args:
-        blocks: the patch, in order, in pieces of any size.
+        blocks: the patch, in order, in pieces of any size; a piece may be reused once the next is asked for.
         old: the file it starts from; its sha256 was compared by whoever chose the patch.
         out: does not exist yet; after a refusal it does not exist either.
         expected: what must come out.
@@ -95,16 +95,17 @@ class _Taken:
         self._blocks = iter(blocks)
         self._left = memoryview(b"")
 
-    def take(self, length: int) -> bytes:
-        """Return exactly this many bytes; the length was checked before."""
-        parts = []
-        while length:
+    def take(self, length: int) -> bytearray:
+        """Copy out exactly this many bytes; the length was checked before."""
+        taken = bytearray(length)
+        room = memoryview(taken)
+        while room:
             if not self._left and not self._next():
                 broken("it ends early")
-            parts.append(self._left[:length])
-            length -= len(parts[-1])
-            self._left = self._left[len(parts[-1]) :]
-        return b"".join(parts)
+            part = self._left[: len(room)]
+            room[: len(part)] = part
+            room, self._left = room[len(part) :], self._left[len(part) :]
+        return taken
 
     def finish(self) -> None:
         """Check that nothing follows."""
@@ -136,7 +137,7 @@ def _frame(patch: _Taken, source: int, header: Header, size: int) -> bytes:
     return piece
 
 
-def _check_frame(packed: bytes, size: int) -> None:
+def _check_frame(packed: bytearray, size: int) -> None:
     """Check what a zstd frame says of itself, before it is unpacked."""
     if packed[:4] != ZSTD_MAGIC:
         broken("a frame is not of zstd")
@@ -148,7 +149,7 @@ def _check_frame(packed: bytes, size: int) -> None:
         unsafe("has a frame that promises another size than its place", expected=size, found=said)
 
 
-def dictionary(source: int, places: Iterable[Place]) -> zstandard.ZstdCompressionDict | None:
+def dictionary(source: int, places: Sequence[Place]) -> zstandard.ZstdCompressionDict | None:
     """Read the old file's bytes at these places, as a dictionary; None for no place.
 
     Args:
@@ -158,15 +159,17 @@ def dictionary(source: int, places: Iterable[Place]) -> zstandard.ZstdCompressio
     Raises:
         WrongRelease: WrongChecksum, when the old file is shorter than it was.
     """
-    parts = [os.pread(source, p.size, p.start) for p in places]
-    if not parts:
+    joined = bytearray(sum(p.size for p in places))
+    if not joined:
         return None
-    if [len(part) for part in parts] != [p.size for p in places]:
-        raise WrongRelease(
-            Reason.WRONG_CHECKSUM,
-            "The old file became shorter while it was read. Take the full release instead.",
-        )
-    joined = parts[0] if len(parts) == 1 else b"".join(parts)
+    room = memoryview(joined)
+    for place in places:
+        if os.preadv(source, [room[: place.size]], place.start) != place.size:
+            raise WrongRelease(
+                Reason.WRONG_CHECKSUM,
+                "The old file became shorter while it was read. Take the full release instead.",
+            )
+        room = room[place.size :]
     return zstandard.ZstdCompressionDict(joined, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 

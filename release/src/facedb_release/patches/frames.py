@@ -99,7 +99,7 @@ def header_bytes(header: Header) -> bytes:
     )
 
 
-def parse_header(data: bytes) -> Header:
+def parse_header(data: bytes | bytearray) -> Header:
     """Read a header of HEADER.size bytes.
 
     Raises:
@@ -131,7 +131,7 @@ def frame_bytes(packed: bytes, places: Sequence[Place]) -> bytes:
     return HEAD.pack(len(packed), len(places)) + listed + packed
 
 
-def parse_head(data: bytes, header: Header) -> FrameHead:
+def parse_head(data: bytes | bytearray, header: Header) -> FrameHead:
     """Read a frame's head of HEAD.size bytes.
 
     Raises:
@@ -145,7 +145,7 @@ def parse_head(data: bytes, header: Header) -> FrameHead:
     return FrameHead(packed, places)
 
 
-def parse_places(data: bytes, header: Header) -> tuple[Place, ...]:
+def parse_places(data: bytes | bytearray, header: Header) -> tuple[Place, ...]:
     """Read a frame's places; they rise, lie inside the old file, and are small together.
 
     Raises:

@@ -18,6 +18,7 @@ import numpy as np
 import zstandard
 
 from facedb_release.patches.anchors import (
+    GRAIN,
     Anchors,
     Marks,
     OldContent,
@@ -115,7 +116,7 @@ def _frame(header: Header, content: OldContent, handles: tuple[int, int], number
     old, new = handles
     start = number * header.frame_bytes
     piece = os.pread(new, header.size_of(number), start)
-    places = choose_places(content.votes(marks), header, start)
+    places = choose_places(content.votes(marks, start // GRAIN), header, start)
     leaning = dictionary(old, places)
     parameters = _parameters(len(piece), sum(p.size for p in places))
     if leaning is None:
