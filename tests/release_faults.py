@@ -27,6 +27,13 @@ class Faults:
     retry_after: str | None = None
     rate_limited: bool = False
     """The API answers as GitHub does when its limit is used up."""
+    questions_left: int | None = None
+    """How often the API may still be asked; what has not changed is free."""
+    page_size: int = 100
+    """Releases on a page of the API, at most."""
+    drafts: set[str] = field(default_factory=set)
+    previews: set[str] = field(default_factory=set)
+    """Tags of releases that are not meant for everybody."""
     token: str | None = None
     """The API and the assets want this bearer token; 404 without one, as for a private repository."""
     etag_suffix: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +27,21 @@ def releases(root: Path, owner: str, repo: str, *, base: str, with_digests: bool
     tags = [p for p in folder.iterdir() if p.is_dir()] if folder.is_dir() else []
     tags.sort(key=lambda p: [int(n) for n in re.findall(r"\d+", p.name)], reverse=True)
     return [_release(owner, repo, tag, base, with_digests) for tag in tags]
+
+
+def page_of(
+    found: list[dict[str, Any]], asked: Mapping[str, list[str]], url: str, most: int
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Return one page of releases, and the header that leads to the next one."""
+    size = min(most, int(asked.get("per_page", ["30"])[0]))
+    page = int(asked.get("page", ["1"])[0])
+    link = f'<{url}?per_page={size}&page={page + 1}>; rel="next"'
+    return found[size * (page - 1) : size * page], {"Link": link} if len(found) > size * page else {}
+
+
+def limits(left: int) -> dict[str, str]:
+    """Return the headers that say how often the API may still be asked, and from when on again."""
+    return {"X-RateLimit-Remaining": str(left), "X-RateLimit-Reset": str(int(time.time()) + 1800)}
 
 
 def _release(owner: str, repo: str, tag: Path, base: str, with_digests: bool) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import hmac
 import json
 import re
@@ -17,7 +18,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +27,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from release_faults import Faults
-from release_github import releases
+from release_github import limits, page_of, releases
 
 __all__ = ["Faults", "ReleaseServer", "Seen"]
 
@@ -41,6 +42,8 @@ class Seen:
     path: str
     range: str | None
     status: int
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """As they came, with lower-case names."""
 
 
 class ReleaseServer:
@@ -51,6 +54,7 @@ class ReleaseServer:
         seen: every request so far.
         bytes_sent: of file bodies.
         signed_seconds: how long a download URL lives.
+        storage: another server, over the same root, that downloads are redirected to.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class ReleaseServer:
         self.seen: list[Seen] = []
         self.bytes_sent = 0
         self.signed_seconds = signed_seconds
+        self.storage: ReleaseServer | None = None
         self.secret = secrets.token_bytes(16)
         self.lock = threading.Lock()
         self.http = _Server((host, port), _Handler)
@@ -152,25 +157,36 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _api(self, path: str, query: str) -> None:
         faults = self.owner.faults
-        if faults.rate_limited:
-            limit = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + 1800)}
-            return self._json(403, {"message": "API rate limit exceeded"}, limit)
+        if faults.rate_limited or faults.questions_left == 0:
+            return self._json(403, {"message": "API rate limit exceeded"}, limits(0))
         if faults.token and self.headers.get("Authorization") != f"Bearer {faults.token}":
             return self._not_found()
         match path.split("/"):
             case [owner, repo, "releases", "latest"]:
                 releases = self._releases(owner, repo)
-                return self._json(200, releases[0]) if releases else self._not_found()
+                return self._told(releases[0]) if releases else self._not_found()
             case [owner, repo, "releases", "tags", tag]:
                 found = [r for r in self._releases(owner, repo) if r["tag_name"] == tag]
-                return self._json(200, found[0]) if found else self._not_found()
+                return self._told(found[0]) if found else self._not_found()
             case [owner, repo, "releases", "assets", number]:
                 return self._asset(owner, repo, number)
             case [owner, repo, "releases"]:
-                asked = parse_qs(query)
-                size, page = int(asked.get("per_page", ["30"])[0]), int(asked.get("page", ["1"])[0])
-                return self._json(200, self._releases(owner, repo)[size * (page - 1) : size * page])
+                if not (self.owner.root / owner / repo).is_dir():
+                    return self._not_found()
+                url = f"{self._base()}/repos/{path}"
+                page, more = page_of(self._releases(owner, repo), parse_qs(query), url, faults.page_size)
+                return self._told(page, more)
         return self._not_found()
+
+    def _told(self, body: object, headers: Mapping[str, str] | None = None) -> None:
+        """Answer as the API does: with an ETag, and for free when it is the one that the client knows."""
+        faults = self.owner.faults
+        etag = f'W/"{hashlib.sha256(json.dumps(body).encode()).hexdigest()}"'
+        unchanged = self.headers.get("If-None-Match") == etag
+        if not unchanged and faults.questions_left is not None:
+            faults.questions_left -= 1
+        counted = {} if faults.questions_left is None else limits(faults.questions_left)
+        self._json(304 if unchanged else 200, body, {"ETag": etag, **counted, **(headers or {})})
 
     def _asset(self, owner: str, repo: str, number: str) -> None:
         for release in self._releases(owner, repo):
@@ -184,9 +200,14 @@ class _Handler(BaseHTTPRequestHandler):
         return self._not_found()
 
     def _releases(self, owner: str, repo: str) -> list[dict[str, Any]]:
-        return releases(
-            self.owner.root, owner, repo, base=self._base(), with_digests=self.owner.faults.with_digests
-        )
+        faults = self.owner.faults
+        found = releases(self.owner.root, owner, repo, base=self._base(), with_digests=faults.with_digests)
+        for one in found:
+            one["draft"], one["prerelease"] = (
+                one["tag_name"] in faults.drafts,
+                one["tag_name"] in faults.previews,
+            )
+        return found
 
     # --- the bytes ------------------------------------------------------------------------------------------
 
@@ -194,10 +215,11 @@ class _Handler(BaseHTTPRequestHandler):
         if (self.owner.faults.token and not trusted) or not (self.owner.root / where).is_file():
             return self._not_found()
         expires = int((time.time() + self.owner.signed_seconds) * 1000)
-        sign = self.owner.sign(where, expires)
+        sign = (self.owner.storage or self.owner).sign(where, expires)
         self.send_response(302)
         self._log(302)
-        self.send_header("Location", f"{self._base()}/signed/{quote(where)}?se={expires}&sig={sign}")
+        base = self.owner.storage.url if self.owner.storage else self._base()
+        self.send_header("Location", f"{base}/signed/{quote(where)}?se={expires}&sig={sign}")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -284,7 +306,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._json(404, {"message": "Not Found", "status": "404"})
 
     def _json(self, status: int, body: object, headers: Mapping[str, str] | None = None) -> None:
-        text = json.dumps(body).encode()
+        text = b"" if status == 304 else json.dumps(body).encode()
         self.send_response(HTTPStatus(status))
         self._log(status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
@@ -297,7 +319,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _log(self, status: int) -> None:
         with self.owner.lock:
-            self.owner.seen.append(Seen(self.command, self.path, self.headers.get("Range"), status))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self.owner.seen.append(Seen(self.command, self.path, headers.get("range"), status, headers))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it
         """Keep quiet: `seen` is the log."""

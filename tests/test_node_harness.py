@@ -55,7 +55,7 @@ def test_a_good_machine_has_no_problems_and_missing_packages_are_installed_not_r
 
 
 def test_every_program_is_a_tool_of_its_module_so_that_go_sum_covers_it() -> None:
-    for program in binaries.PROGRAMS:
+    for program in (*binaries.PROGRAMS, binaries.REGISTRY, binaries.S3_GATEWAY):
         text = (GO_MODULES / program.module / "go.mod").read_text()
         assert program.package == "." or program.package in text, program.name
 

@@ -70,6 +70,9 @@ PROGRAMS = (
     Program("coredns", "coredns", "github.com/coredns/coredns"),
     Program("pause", "pause", "."),
 )
+# Servers that releases are fetched from in tests of the release library; the node does without them.
+REGISTRY = Program("registry", "registry", "github.com/distribution/distribution/v3/cmd/registry")
+S3_GATEWAY = Program("versitygw", "s3", "github.com/versity/versitygw/cmd/versitygw")
 
 
 def key(program: Program, modules: Path = GO_MODULES) -> str:
@@ -107,6 +110,23 @@ def ensure() -> Path:
         for program in PROGRAMS:
             _link(store / f"{program.name}-{key(program)}", bin_dir() / program.name)
     return bin_dir()
+
+
+def ensure_one(program: Program) -> Path:
+    """Build one program if it is missing and return it.
+
+    Raises:
+        NodeError: as ensure.
+    """
+    store = cache_dir() / "programs"
+    store.mkdir(parents=True, exist_ok=True)
+    target = store / f"{program.name}-{key(program)}"
+    with (store / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            with step(f"Building {program.name} from the Go module proxy (minutes)"):
+                _build(program, store)
+    return target
 
 
 def _build(program: Program, store: Path) -> None:

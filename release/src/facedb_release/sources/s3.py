@@ -7,6 +7,7 @@ signature in the URL that is made anew before it runs out.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Store
 
 _MAX_KEYS = 100_000
+_STATUS = re.compile(r"status code: ([0-9]{3})")
 _HINT = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN) of somebody who may read the "
     "bucket; a store may also answer so for a key that is not there."
@@ -104,13 +106,14 @@ def available(source: S3, client: httpx.Client, patience: Patience) -> tuple[Ava
     Raises:
         SourceTrouble: SourceForbidden, SourceUnavailable, or VersionNotFound for an unknown bucket.
     """
+    store = _store(source, session_of(client).network, patience)
     import obstore
 
     pattern = _key(source, source.key_pattern)
     folder = pattern.partition("{")[0].partition("*")[0].rpartition("/")[0]
     found: list[Available] = []
+    seen = 0
     try:
-        store, seen = _store(source, session_of(client).network, patience), 0
         for batch in obstore.list(store, folder or None, chunk_size=1000):
             seen += len(batch)
             if seen > _MAX_KEYS:
@@ -165,10 +168,9 @@ class Signature:
         return signed, headers
 
     def renew(self, client: httpx.Client, response: httpx.Response) -> bool:
-        """Forget the signatures; false when this one was fresh, since another would be refused as well."""
-        old = [at for _, at in self._signed.values()]
+        """Forget the signatures: this one had run out, or the next one is refused, too."""
         self._signed.clear()
-        return bool(old) and self._clock() - min(old) > 1.0
+        return True
 
 
 def _asset(source: S3, key: str, client: httpx.Client, patience: Patience, missing: SourceTrouble) -> Asset:
@@ -239,12 +241,17 @@ def _offered(source: S3, raw: dict[str, Any], pattern: str) -> Available | None:
 
 
 def _translated(source: S3, error: Exception) -> SourceTrouble:
+    """Say what a failed list means; obstore tells most of it by the status alone."""
     from obstore import exceptions
 
     where, what = f"s3://{source.bucket}", _first_line(error)
-    if isinstance(error, FileNotFoundError):
-        return SourceTrouble(Reason.VERSION_NOT_FOUND, f"There is no bucket {where}: {what}", found="404")
-    if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError):
+    status = _STATUS.search(what)
+    if isinstance(error, FileNotFoundError) or (status and status[1] == "404"):
+        return SourceTrouble(
+            Reason.VERSION_NOT_FOUND, f"There is no bucket {where}. Check its name.", found="404"
+        )
+    refused = exceptions.PermissionDeniedError | exceptions.UnauthenticatedError
+    if isinstance(error, refused) or (status and status[1] in ("401", "403")):
         return SourceTrouble(
             Reason.SOURCE_FORBIDDEN, f"{where} refuses to list its keys. {_HINT}", found="403"
         )
