@@ -24,6 +24,7 @@ from facedb_release.strictjson import parse_json
 MAX_ANSWER = 8 << 20
 # A question must fit into the pipe, because nobody reads while it is written.
 MAX_QUESTION = 60_000
+COMMAND = ("-I", "-m", "facedb_release.verify.reader")
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -32,12 +33,14 @@ class Leash:
     """What the child may use.
 
     Attributes:
-        seconds: of the clock, and of the processor.
+        seconds: of the clock.
         memory_bytes: of address space.
+        cpu_seconds: of the processor, when not those of the clock and one more.
     """
 
     seconds: float
     memory_bytes: int
+    cpu_seconds: int | None = None
 
 
 def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, leash: Leash) -> dict[str, Any]:
@@ -53,7 +56,8 @@ def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, lea
     Raises:
         WrongRelease: what the child says, or with the reason given when it dies or takes too much.
     """
-    limits = {"cpu_seconds": max(1, int(leash.seconds) + 1), "memory_bytes": leash.memory_bytes}
+    cpu_seconds = leash.cpu_seconds or max(1, int(leash.seconds) + 1)
+    limits = {"cpu_seconds": cpu_seconds, "memory_bytes": leash.memory_bytes}
     text = json.dumps({"job": job, "file": file, "reason": reason, "limits": limits, "question": question})
     if len(text) > MAX_QUESTION:
         raise ValueError(f"a question of {len(text)} characters is too long")
@@ -80,7 +84,7 @@ def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, lea
 def _run(question: bytes, seconds: float, file: str, reason: Reason) -> tuple[bytes, int]:
     """Run the child; return what it wrote and its exit status."""
     child = subprocess.Popen(
-        [sys.executable, "-I", "-m", "facedb_release.verify.reader"],
+        [sys.executable, *COMMAND],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

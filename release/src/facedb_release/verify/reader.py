@@ -44,16 +44,18 @@ def main() -> None:
 
 def limit(*, cpu_seconds: int, memory_bytes: int) -> None:
     """Limit this process for good. What it has open stays open; it may not write a file."""
-    for what, value in (
-        (resource.RLIMIT_AS, memory_bytes),
-        (resource.RLIMIT_CPU, cpu_seconds),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, MOST_FILES),
+    for what, soft, hard in (
+        (resource.RLIMIT_AS, memory_bytes, memory_bytes),
+        # The first of the two ends it with a name, SIGXCPU.
+        (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 2),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_FSIZE, 0, 0),
+        (resource.RLIMIT_NOFILE, MOST_FILES, MOST_FILES),
     ):
-        _, hard = resource.getrlimit(what)
-        lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (lower, lower))
+        _, most = resource.getrlimit(what)
+        if most != resource.RLIM_INFINITY:
+            soft, hard = min(soft, most), min(hard, most)
+        resource.setrlimit(what, (soft, hard))
 
 
 def _facts(error: WrongRelease) -> dict[str, Any]:

@@ -46,11 +46,16 @@ _SETTINGS = (
 )
 _ASKED_PRAGMAS = frozenset({"integrity_check", "table_xinfo", "index_list", "index_xinfo"})
 _ASKED_FUNCTIONS = frozenset({"count", "coalesce", "typeof"})
-# What a default may call: nobody evaluates it while reading, and only SQLite's own functions are meant.
-_CALLED = re.compile(r"([\w\"\]`]+)\s*\(")
+# What reads like a call in a schema: not what follows REFERENCES or TABLE, and not a type with its length.
+_NO_CODE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NO_CALL = re.compile(r"\b(?:REFERENCES|TABLE)\s+[\w\"\]`]+\s*\(|[\w\"\]`]+\s*\([\s\d,+-]+\)", re.IGNORECASE)
+_CALL = re.compile(r"([\w\"\]`]+)\s*\(|\b(REGEXP)\b", re.IGNORECASE)
+_GRAMMAR = frozenset({"check", "key", "unique", "default", "in", "and", "or", "not", "when", "then", "else"})
+# SQLite's own; nobody evaluates these while reading, so it is enough that they are no application's.
 _HARMLESS = frozenset(
     {"abs", "coalesce", "date", "datetime", "hex", "ifnull", "julianday", "lower", "random", "randomblob"}
-    | {"strftime", "time", "trim", "unixepoch", "upper"}
+    | {"strftime", "time", "trim", "unixepoch", "upper", "length", "typeof", "substr", "instr", "round"}
+    | {"json_valid", "min", "max", "glob", "like", "nullif"}
 )
 _STATISTIC = re.compile(r"\d+( \d+)*( (unordered|noskipscan|sz=\d+))*")
 
@@ -143,6 +148,8 @@ def _check_schema(db: sqlite3.Connection, file: str) -> dict[str, frozenset[str]
     for kind, name, sql in entries:
         if kind == "index":
             _check_index(db, file, str(name), str(sql))
+        elif re.search(r"\bCHECK\b", str(sql), re.IGNORECASE):
+            _refuse_calls(str(sql), file, f"a check of {name}")
     if "sqlite_stat1" in tables:
         _check_statistics(db, file)
     return tables
@@ -154,10 +161,7 @@ def _plain_columns(db: sqlite3.Connection, file: str, table: str) -> frozenset[s
     for _, name, _, _, default, _, hidden in db.execute(f"PRAGMA table_xinfo({_quoted(table)})"):
         if hidden:
             _corrupt(file, f"the table {table} computes the column {name!r}", "plain columns", name)
-        for called in _CALLED.findall(str(default or "")):
-            if called.lower() not in _HARMLESS:
-                what = f"the default of {table}.{name} calls a function of unknown origin"
-                _corrupt(file, what, "a plain default", called[:80])
+        _refuse_calls(str(default or ""), file, f"the default of {table}.{name}")
         names.add(str(name))
     return frozenset(names)
 
@@ -168,6 +172,14 @@ def _check_index(db: sqlite3.Connection, file: str, index: str, sql: str) -> Non
     chosen = re.split(r"\bWHERE\b", sql, maxsplit=1, flags=re.IGNORECASE)[1:]
     if -2 in columns or any("(" in part for part in chosen):
         _corrupt(file, f"the index {index!r} computes", "an index of columns", sql[:200])
+
+
+def _refuse_calls(sql: str, file: str, where: str) -> None:
+    """Refuse functions that are not SQLite's own: an application that has them would run them."""
+    plain = _NO_CALL.sub(" ", _NO_CODE.sub(" ", sql))
+    for called, operator in _CALL.findall(plain):
+        if operator or called.lower() not in _HARMLESS | _GRAMMAR:
+            _corrupt(file, f"{where} calls a function of unknown origin", "SQLite's own", called or operator)
 
 
 def _check_statistics(db: sqlite3.Connection, file: str) -> None:
