@@ -134,14 +134,13 @@ def sign_manifest(
         ValueError: if the key cannot be used.
         WrongRelease: InvalidManifest, or InvalidSignature when a file would stay unsigned.
     """
-    library = _minisign()
     form = profile.manifest
     content = (folder / form.name).read_bytes()
     manifest = parse_manifest(content, profile)
     there = [name for name in profile.known if (folder / name).exists()]
     for file in unsigned_files(manifest, there, profile):
         raise unsigned(file)
-    with library.SecretKey.from_file(key_file) as secret:
+    with _secret(key_file) as secret:
         if secret.is_encrypted():
             if password is None:
                 raise ValueError(f"{key_file.name} is protected by a password")
@@ -188,6 +187,14 @@ def _public(text: str) -> Any:
         return library.PublicKey.from_base64((text.strip().splitlines() or [""])[-1].strip())
     except ValueError as e:
         raise ValueError(f"no minisign public key: {text[:80]!r}") from e
+
+
+def _secret(path: Path) -> Any:
+    """Read a secret key."""
+    try:
+        return _minisign().SecretKey.from_file(path)
+    except ValueError as e:
+        raise ValueError(f"{path.name} is no minisign secret key: {e}") from e
 
 
 def _id_in(line: str | bytes) -> str:
