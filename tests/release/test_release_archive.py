@@ -7,15 +7,18 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facedb_release.archive.contents import Contents, LocalArchive, read_contents
 from facedb_release.archive.directory import ENTRY, Member
 from facedb_release.errors import Reason, ReleaseError, WrongRelease
-from facedb_release.fetching.unpack import Contents, LocalArchive, Unpacked, read_contents, unpack
+from facedb_release.fetching.journal import Journal
+from facedb_release.fetching.unpack import Unpacked, Unpacking, unpack
 from facedb_release.profiles import PROFILE, Profile
 
 FILES = {name: f"content of {name}\n".encode() * 40 for name in PROFILE.required}
@@ -52,7 +55,9 @@ def judged(data: bytes, profile: Profile = PROFILE) -> Contents:
 
 
 def unpacked(data: bytes, folder: Path) -> Unpacked:
-    return unpack(Bytes(data), judged(data), folder, lambda done, file: None)
+    contents = judged(data)
+    order = tuple(m.name for m in contents.members)
+    return unpack(Bytes(data), contents, Unpacking(folder, order, Journal(None), hashed=True))
 
 
 def refusal(data: bytes, profile: Profile = PROFILE) -> Reason:
@@ -206,7 +211,7 @@ def test_a_flipped_bit_in_stored_data_is_found_by_the_crc(tmp_path: Path) -> Non
 
 
 def test_the_sizes_of_all_files_together_are_capped() -> None:
-    assert refusal(zipped(), Profile(max_total_bytes=1000)) is Reason.UNSAFE_ARCHIVE
+    assert refusal(zipped(), replace(PROFILE, max_total_bytes=1000)) is Reason.UNSAFE_ARCHIVE
 
 
 @settings(max_examples=300, deadline=None)

@@ -18,7 +18,7 @@ from facedb_release.errors import ExitCode, NoSpace, Reason, ReleaseError
 from facedb_release.fetching.fetch import fetch
 from facedb_release.profiles import REQUIRED
 from facedb_release.receipt import NAME, read_receipt
-from facedb_release.sources.github import GitHub, Mirrors
+from facedb_release.sources.offers import GitHub, Mirrors
 from facedb_release.verify.release import Limits
 from release_server import ReleaseServer
 

@@ -10,7 +10,7 @@ import pytest
 
 from facedb_release.errors import Reason, ReleaseError
 from facedb_release.fetching.models import NAME, ModelFile, ModelsRequest, fetch_models, read_models
-from facedb_release.sources.github import GitHub, Mirrors
+from facedb_release.sources.offers import GitHub, Mirrors
 from facedb_release.transport import Patience
 from release_server import ReleaseServer
 

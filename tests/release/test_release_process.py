@@ -13,11 +13,14 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from builders import with_flipped_byte
+from builders import make_release, with_flipped_byte
 from facedb_release.__main__ import app
+from facedb_release.fetching.remote import Tally
 from facedb_release.outcome import MAX_BYTES, Outcome
 from facedb_release.profiles import REQUIRED
+from facedb_release.progress import Progress
 from facedb_release.receipt import NAME, read_receipt
+from facedb_release.run import Finished, run
 from release_server import ReleaseServer
 
 from .conftest import VERSION
@@ -116,7 +119,7 @@ def test_a_small_volume_ends_with_11_and_both_numbers(published: ReleaseServer, 
 USAGE: dict[str, list[object]] = {
     "no source": ["fetch", "--into", "x", "--version", VERSION],
     "two sources": ["fetch", "--into", "x", "--version", VERSION, "--github", "a/b", "--http", "http://x"],
-    "no version": ["fetch", "--into", "x", "--version", "latest", "--http", "http://x"],
+    "no version": ["fetch", "--into", "x", "--version", "newest", "--http", "http://x"],
     "no digest": ["fetch", "--into", "x", "--version", VERSION, "--http", "http://x", "--digest", "md5:0"],
     "no model": ["fetch-models", "--into", "x", "--file", "../x:1:00", "--http", "http://x/{file}"],
 }
@@ -128,11 +131,10 @@ def test_a_command_that_makes_no_sense_ends_with_2(arguments: list[object]) -> N
 
 
 def test_a_bug_ends_with_1_and_still_answers(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    # A folder that cannot be listed as a release: verify of a file is outside of what it was made for.
-    (tmp_path / "file").write_text("")
-    done = here("verify", tmp_path / "file", "--termination-message", tmp_path / "message")
+    def work(progress: Progress, tally: Tally) -> Finished:
+        raise ZeroDivisionError("a fault of ours")
 
-    assert done.exit_code == 1
+    assert run(work, tmp_path / "message", quiet=True) == 1
     assert told(tmp_path / "message").reason == "Bug"
     assert "Traceback" in caplog.text
 
@@ -174,7 +176,7 @@ def test_a_fetch_that_is_told_to_stop_says_so_and_ends_with_12(
         assert process.wait(20) == 12
 
     assert (told(message).reason, told(message).permanent) == ("Interrupted", False)
-    assert told(message).bytes_downloaded >= 100_000
+    assert told(message).bytes_downloaded > 0
 
 
 def test_verify_says_what_is_wrong_in_a_folder_as_text_and_as_json(
@@ -196,11 +198,32 @@ def test_verify_says_what_is_wrong_in_a_folder_as_text_and_as_json(
     assert Outcome.from_json(as_json.stdout).file == "performers.db-wal"
 
 
-def test_inspect_lists_a_zip_and_a_folder(good: Path) -> None:
-    members = json.loads(here("inspect", good).stdout)
+def test_verify_takes_a_zip_and_a_url_and_lists_every_fault_when_asked(
+    published: ReleaseServer, good: Path
+) -> None:
+    url = f"{published.url}/files/owner/data/v{VERSION}/{good.name}"
+    bad = with_flipped_byte(with_flipped_byte(good, "face_facenet.voy"), "face_arcface.voy")
 
-    assert sorted(m["name"] for m in members) == sorted(REQUIRED)
-    assert json.loads(here("inspect", good.parent).stdout) == [
-        {"name": good.name, "size": good.stat().st_size}
-    ]
-    assert here("inspect", __file__).exit_code == 10
+    assert [here("verify", place, "--json").exit_code for place in (good, url)] == [0, 0]
+    first, every = here("verify", bad, "--json"), here("verify", bad, "--json", "--all")
+
+    assert (first.exit_code, every.exit_code) == (10, 10)
+    assert "faults" not in json.loads(first.stdout)
+    assert {f["file"] for f in json.loads(every.stdout)["faults"]} >= {"face_arcface.voy", "face_facenet.voy"}
+    assert here("verify", url + "x").exit_code == 12
+    assert here("verify", "/nowhere").exit_code == 12
+
+
+def test_fetch_takes_a_wish_for_a_version(published: ReleaseServer, tmp_path: Path, good: Path) -> None:
+    at = ["--github", "owner/data", "--api-url", published.url]
+    new = make_release(tmp_path / "made", "2026.03.01", performers=30)
+    published.publish(new, tag="v2026.03.01")
+
+    listed = json.loads(here("versions", *at, "--json").stdout)
+    assert [v["version"] for v in listed["versions"]] == ["2026.03.01", VERSION]
+    assert here("fetch", "--into", tmp_path / "a", "--version", "2026.02.x", *at).exit_code == 0
+    assert here("fetch", "--into", tmp_path / "b", "--version", "latest", *at).exit_code == 0
+    assert read_receipt(tmp_path / "a").version == VERSION
+    assert read_receipt(tmp_path / "b").version == "2026.03.01"
+    none = here("fetch", "--into", tmp_path / "c", "--version", ">2027", *at)
+    assert none.exit_code == 12

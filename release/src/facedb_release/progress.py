@@ -6,11 +6,10 @@ import json
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
-from rich.progress import Progress as RichProgress
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 class Phase(StrEnum):
@@ -76,14 +75,19 @@ class Bar:
     """Progress as a bar on a terminal."""
 
     def __init__(self) -> None:
+        # Only people see it: in a Job it would cost 10 MB of memory.
+        from rich import progress as rich
+        from rich.console import Console
+
         columns = (
-            TextColumn("{task.description:<12}"),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TextColumn("{task.fields[file]}"),
+            rich.TextColumn("{task.description:<12}"),
+            rich.BarColumn(),
+            rich.DownloadColumn(),
+            rich.TransferSpeedColumn(),
+            rich.TimeRemainingColumn(),
+            rich.TextColumn("{task.fields[file]}"),
         )
-        self._bar = RichProgress(*columns, console=Console(stderr=True))
+        self._bar = rich.Progress(*columns, console=Console(stderr=True))
         self._tasks: dict[Phase, TaskID] = {}
         self._bar.start()
 

@@ -1,7 +1,8 @@
 """The folder a release is written into: its lock, its free space, the rests of a broken attempt.
 
 While `.facedb-partial` is there, everything else in the folder that has a release's name is ours to remove;
-it goes last, after the receipt. A folder with files of other origin is never touched.
+it goes last, after the receipt. Half-done files lie in it, and a journal beside it says how far they are. A
+folder with files of other origin is never touched.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from facedb_release.errors import NoSpace, Reason, SourceTrouble, WrongRelease
 from facedb_release.profiles import MIB, Profile
 
 PARTIAL = ".facedb-partial"
+JOURNAL = ".facedb-journal.json"
 IGNORED = frozenset({"lost+found"})
 MARGIN_BYTES = 16 * MIB
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -64,15 +66,16 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def start(folder: Path, profile: Profile) -> Path:
-    """Remove the rests of a broken attempt and return the empty folder to write into.
+def claim(folder: Path, profile: Profile) -> Path:
+    """Return the folder to write into; it may hold the rests of an earlier attempt.
 
     Raises:
         WrongRelease: AnotherRelease, if the folder holds files that are not ours.
     """
     partial = folder / PARTIAL
     ours = partial.exists() or (folder / receipt.NAME).exists()
-    known = {*profile.required, *profile.optional, receipt.NAME, receipt.NAME + ".new", PARTIAL}
+    known = {*profile.required, *profile.optional, receipt.NAME, receipt.NAME + ".new"}
+    known |= {PARTIAL, JOURNAL, JOURNAL + ".new"}
     strangers = sorted(
         p.name for p in folder.iterdir() if p.name not in IGNORED and (p.name not in known or not ours)
     )
@@ -85,11 +88,22 @@ def start(folder: Path, profile: Profile) -> Path:
             expected="an empty folder",
             found=", ".join(strangers)[:200],
         )
-    if partial.exists():
-        shutil.rmtree(partial)
-    partial.mkdir()
-    receipt.sync_folder(folder)
+    if not partial.exists():
+        partial.mkdir()
+        receipt.sync_folder(folder)
     return partial
+
+
+def clear(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove the rests of an earlier attempt but those to keep; without any, its journal too."""
+    if not keep:
+        (folder / JOURNAL).unlink(missing_ok=True)
+    partial = folder / PARTIAL
+    for path in partial.iterdir() if partial.exists() else ():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in keep:
+            path.unlink()
 
 
 def require_space(folder: Path, needed: int) -> None:
@@ -119,11 +133,12 @@ def publish(folder: Path, names: Collection[str], made: receipt.Receipt, profile
         (partial / name).replace(folder / name)
     receipt.sync_folder(folder)
     receipt.write_receipt(folder, made)
-    shutil.rmtree(partial)
+    tidy(folder)
     receipt.sync_folder(folder)
 
 
 def tidy(folder: Path) -> None:
     """Remove a workplace that outlived its receipt."""
+    (folder / JOURNAL).unlink(missing_ok=True)
     if (folder / PARTIAL).exists():
         shutil.rmtree(folder / PARTIAL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,42 +12,24 @@ import httpx
 
 from facedb_release import volume
 from facedb_release.errors import AssetReplaced, Reason, ReleaseError, SourceTrouble, WrongRelease
-from facedb_release.fetching.remote import RemoteFile, Tally, open_remote
-from facedb_release.fetching.unpack import Archive, LocalArchive, Unpacked, read_contents, unpack
-from facedb_release.profiles import PROFILE, Profile
+from facedb_release.fetching.arrive import Arrived, arrive
+from facedb_release.fetching.checks import EarlyChecks
+from facedb_release.fetching.folder import copy_release
+from facedb_release.fetching.origin import Origin
+from facedb_release.fetching.remote import Tally
+from facedb_release.fetching.throttle import Throttle
+from facedb_release.fetching.wanted import FetchRequest
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.receipt import NAME, Receipt, read_receipt
-from facedb_release.sources.github import Asset, Source, resolve
-from facedb_release.transport import Patience, open_client
-from facedb_release.verify.release import Limits, verify_release
+from facedb_release.sources.asset import Asset
+from facedb_release.sources.offers import resolve
+from facedb_release.transport import open_client
+from facedb_release.verify.release import verify_release
 from facedb_release.version import Version, parse_version
 
+__all__ = ["FetchRequest", "Fetched", "fetch"]
+
 MAX_RESTARTS = 3
-
-
-@dataclass(frozen=True)
-class FetchRequest:
-    """What to fetch, from where, to where.
-
-    Attributes:
-        into: folder of this release alone.
-        version: the one wanted.
-        source: where it is to be had.
-        digest: `sha256:<hex>` that the archive must have, if pinned.
-        ca_bundle: PEM file of own certificate authorities.
-        patience: with the source.
-        limits: of the checks.
-        profile: the kind of release.
-    """
-
-    into: Path
-    version: Version
-    source: Source
-    digest: str | None = None
-    ca_bundle: Path | None = None
-    patience: Patience = field(default_factory=Patience)
-    limits: Limits = field(default_factory=Limits)
-    profile: Profile = PROFILE
 
 
 @dataclass(frozen=True)
@@ -56,21 +40,41 @@ class Fetched:
     already_there: bool
 
 
+@dataclass
+class _Run:
+    """One call of fetch: what everything below needs."""
+
+    wanted: FetchRequest
+    client: httpx.Client
+    progress: Progress
+    tally: Tally
+    failures: list[ReleaseError] = field(default_factory=list)
+
+
 def fetch(wanted: FetchRequest, *, progress: Progress = no_progress, tally: Tally | None = None) -> Fetched:
     """Bring the release into its folder, verified; at once when it is there already.
 
     Raises:
-        ReleaseError: see errors; the folder then holds no receipt, and the next call begins anew.
+        ReleaseError: see errors. The folder then holds no receipt; after trouble that may pass, the next call
+            goes on where this one stopped, after a refusal it begins anew.
     """
+    tally = tally or Tally()
+    tally.throttle = Throttle(wanted.bytes_per_second)
     with volume.writing(wanted.into):
         there = _already_there(wanted)
         if there is not None:
             volume.tidy(wanted.into)
             return Fetched(there, already_there=True)
         progress(Phase.RESOLVING, 0, None, None)
-        with open_client(wanted.patience, ca_bundle=wanted.ca_bundle) as client:
-            made = _with_restarts(wanted, client, progress, tally or Tally())
+        with open_client(wanted.patience, ca_bundle=wanted.ca_bundle, proxy=wanted.proxy) as client:
+            made = _with_restarts(_Run(wanted, client, progress, tally))
         return Fetched(made, already_there=False)
+
+
+def _version(wanted: FetchRequest) -> Version:
+    if wanted.version is None:
+        raise ValueError("fetch wants a version; only verification takes whatever is there")
+    return wanted.version
 
 
 def _already_there(wanted: FetchRequest) -> Receipt | None:
@@ -98,81 +102,116 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
     return there
 
 
-def _with_restarts(wanted: FetchRequest, client: httpx.Client, progress: Progress, tally: Tally) -> Receipt:
+def _with_restarts(run: _Run) -> Receipt:
     """Resolve and read; all from zero, a few times, when the asset is replaced meanwhile."""
     for _ in range(MAX_RESTARTS):
         try:
-            assets = resolve(wanted.source, wanted.version, client, wanted.patience)
-            return _from_first_good(assets, wanted, client, progress, tally)
+            assets = resolve(run.wanted.source, _version(run.wanted), run.client, run.wanted.patience)
+            return _from_first_good(assets, run)
         except AssetReplaced as e:
             replaced = e
     raise replaced
 
 
-def _from_first_good(
-    assets: tuple[Asset, ...], wanted: FetchRequest, client: httpx.Client, progress: Progress, tally: Tally
-) -> Receipt:
+def _from_first_good(assets: Sequence[Asset], run: _Run) -> Receipt:
     """Try the addresses in order; of all failures the first that may pass is raised, else the first."""
     failures: list[ReleaseError] = []
-    for asset in assets:
+    if assets[0].path is not None and assets[0].path.is_dir():
+        return _from_folder(assets[0].path, run)
+    while assets:
+        # Before anything is asked for.
+        _compare_digest(run.wanted, assets[0].digest, "The source says that the archive")
         try:
-            return _from(asset, wanted, client, progress, tally)
+            origin = Origin(assets, run.client, run.wanted.patience, run.tally)
+        except SourceTrouble as e:
+            failures.append(e)
+            break
+        assets = origin.rest
+        try:
+            return _from(origin, run)
         except AssetReplaced:
             raise
-        except (WrongRelease, SourceTrouble) as e:
+        except SourceTrouble as e:
             failures.append(e)
+            break
+        except WrongRelease as e:
+            # Nothing of it is worth keeping, but another mirror may have it right.
+            volume.clear(run.wanted.into)
+            failures.append(e)
+            assets = origin.rest
     raise next((f for f in failures if not f.permanent), failures[0])
 
 
-def _from(
-    asset: Asset, wanted: FetchRequest, client: httpx.Client, progress: Progress, tally: Tally
-) -> Receipt:
-    """Download, unpack, verify and publish from one address."""
-    tally.digest = asset.digest
-    _compare_digest(wanted, asset.digest, "The source says that the archive")
-    partial = volume.start(wanted.into, wanted.profile)
-    remote = open_remote(client, asset, wanted.patience, tally)
-    archive = remote if remote.ranges else _spooled(remote, partial)
-    contents = read_contents(archive, wanted.profile)
-    volume.require_space(wanted.into, contents.unpacked_bytes)
+def _from_folder(source: Path, run: _Run) -> Receipt:
+    """Copy an unpacked release, verify the copy and publish it."""
+    wanted = run.wanted
+    if wanted.digest is not None:
+        raise WrongRelease(
+            Reason.WRONG_DIGEST,
+            f"{source} is an unpacked release, so the pinned digest of its archive cannot be checked. "
+            "Mount the archive, or leave the digest out.",
+            expected=wanted.digest,
+        )
 
     def told(done: int, file: str | None) -> None:
-        progress(Phase.DOWNLOADING, done, archive.size, file)
+        run.progress(Phase.DOWNLOADING, done, None, file)
 
-    told(0, None)
-    unpacked = unpack(archive, contents, partial, told)
-    told(archive.size, None)
-    tally.digest = unpacked.digest
-    (partial / SPOOL).unlink(missing_ok=True)
-    _compare_digest(wanted, unpacked.digest, "The archive")
-    _compare_promise(asset, unpacked)
-    return _verified(wanted, partial, unpacked, progress)
-
-
-SPOOL = ".archive.zip"
+    with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
+        try:
+            files = copy_release(source, wanted.profile, wanted.into, told)
+            return _verified(Arrived(files, None, pieced=False), None, run, checks)
+        except WrongRelease:
+            volume.clear(wanted.into)
+            raise
 
 
-def _spooled(remote: RemoteFile, partial: Path) -> Archive:
-    """Store the zip for once: this server gives no ranges, and nothing is unpacked before it was judged."""
-    volume.require_space(partial, remote.size)
-    remote.spool(partial / SPOOL)
-    return LocalArchive(partial / SPOOL)
+def _from(origin: Origin, run: _Run) -> Receipt:
+    """Download, unpack, verify and publish; once more from zero when what an earlier run left proves bad."""
+    wanted = run.wanted
+    run.tally.digest = origin.asset.digest
+    _compare_digest(wanted, origin.asset.digest, "The source says that the archive")
+    for fresh in (False, True):
+        with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
+            arrived = None
+            try:
+                arrived = arrive(origin, wanted, run.progress, checks, fresh=fresh)
+                return _verified(arrived, origin.asset, run, checks)
+            except WrongRelease:
+                # A power cut, or bytes of two mirrors, may have put together what never was one archive.
+                pieced = arrived.pieced if arrived else not fresh and (origin.mixed or _has_rests(wanted))
+                if not pieced:
+                    raise
+                volume.clear(wanted.into)
+    raise AssertionError("the second try ends in one way or the other")
 
 
-def _verified(wanted: FetchRequest, partial: Path, unpacked: Unpacked, progress: Progress) -> Receipt:
-    """Verify what was unpacked, and make it the folder's release."""
-    progress(Phase.VERIFYING, 0, None, None)
+def _has_rests(wanted: FetchRequest) -> bool:
+    return (wanted.into / volume.JOURNAL).exists()
+
+
+def _verified(arrived: Arrived, asset: Asset | None, run: _Run, checks: EarlyChecks) -> Receipt:
+    """Verify what arrived, and make it the folder's release."""
+    wanted = run.wanted
+    promised = asset.digest if asset else None
+    digest = arrived.digest or promised or _contents_digest(arrived)
+    run.tally.digest = digest
+    if arrived.digest is not None:
+        _compare_digest(wanted, arrived.digest, "The archive")
+        _compare_promise(asset, arrived.digest)
+    run.progress(Phase.VERIFYING, 0, None, None)
     good = verify_release(
-        partial,
+        wanted.into / volume.PARTIAL,
         expected_version=wanted.version,
-        hashed=unpacked.files,
+        hashed=arrived.files,
         profile=wanted.profile,
         limits=wanted.limits,
-        progress=progress,
+        progress=run.progress,
+        policy=wanted.policy,
+        started=checks.started(),
     )
     made = Receipt(
         version=good.manifest.version.text,
-        digest=unpacked.digest,
+        digest=digest,
         files=good.files,
         performer_count=good.manifest.performer_count,
         face_count=good.manifest.face_count,
@@ -181,6 +220,15 @@ def _verified(wanted: FetchRequest, partial: Path, unpacked: Unpacked, progress:
     )
     volume.publish(wanted.into, [f.name for f in good.files], made, wanted.profile)
     return made
+
+
+def _contents_digest(arrived: Arrived) -> str:
+    """Return what stands for a release whose archive nobody hashed: its files' hashes, hashed.
+
+    Its form differs from an archive's digest, so that nobody pins the one for the other.
+    """
+    lines = sorted(f"{f.sha256}  {f.name}\n" for f in arrived.files)
+    return "contents:sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _compare_digest(wanted: FetchRequest, digest: str | None, what: str) -> None:
@@ -193,12 +241,12 @@ def _compare_digest(wanted: FetchRequest, digest: str | None, what: str) -> None
         )
 
 
-def _compare_promise(asset: Asset, unpacked: Unpacked) -> None:
-    if asset.digest and asset.digest != unpacked.digest:
+def _compare_promise(asset: Asset | None, digest: str) -> None:
+    if asset and asset.digest and asset.digest != digest:
         raise WrongRelease(
             Reason.WRONG_DIGEST,
             f"{asset.name} does not have the digest that its source promises. They were changed on the way.",
             file=asset.name,
             expected=asset.digest,
-            found=unpacked.digest,
+            found=digest,
         )

@@ -17,7 +17,8 @@ import httpx
 
 from facedb_release import volume
 from facedb_release.errors import Reason, ReleaseError, SourceTrouble, WrongRelease
-from facedb_release.fetching.remote import Tally, open_remote
+from facedb_release.fetching.origin import open_asset
+from facedb_release.fetching.remote import Tally
 from facedb_release.profiles import MIB
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.receipt import FileRecord, sync_folder, write_whole
@@ -39,6 +40,7 @@ class ModelsRequest:
         source: where they are to be had; a plain URL holds `{file}`.
         tag: of the GitHub release.
         ca_bundle: PEM file of own certificate authorities.
+        proxy: URL; without one the environment decides.
         patience: with the source.
     """
 
@@ -47,6 +49,7 @@ class ModelsRequest:
     source: Source
     tag: str = "models"
     ca_bundle: Path | None = None
+    proxy: str | None = None
     patience: Patience = field(default_factory=Patience)
 
 
@@ -65,7 +68,7 @@ def fetch_models(
         if missing:
             progress(Phase.RESOLVING, 0, None, None)
             volume.require_space(wanted.into, sum(f.size for f in missing))
-            with open_client(wanted.patience, ca_bundle=wanted.ca_bundle) as client:
+            with open_client(wanted.patience, ca_bundle=wanted.ca_bundle, proxy=wanted.proxy) as client:
                 names = tuple(f.name for f in missing)
                 addresses = named(wanted.source, wanted.tag, names, client, wanted.patience)
                 for file in missing:
@@ -115,7 +118,7 @@ def _fetch_one(
     temp = wanted.into / f".{file.name}.part"
     for asset in addresses:
         try:
-            remote = open_remote(client, asset, wanted.patience, tally)
+            remote = open_asset(asset, client, wanted.patience, tally)
             _require(file, "size", file.size, remote.size)
             _require(file, "sha256", file.sha256, _write_model(remote.stream(), temp, file, progress))
             temp.replace(wanted.into / file.name)

@@ -1,21 +1,22 @@
-"""One remote file → ranges of it, and all of it once, in order, whatever the connection does meanwhile.
+"""One remote file → parts of it, whatever the connection does meanwhile.
 
-A cut or stalled stream goes on where it stopped (Range with If-Range); when the file is no longer the same,
-or the server answers with something else than what was asked for, nothing is mixed: AssetReplaced.
+A cut or stalled part goes on where it stopped (Range with If-Range); when the file is no longer the same, or
+the server answers with something else than what was asked for, nothing is mixed: AssetReplaced.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from threading import Lock
 
 import httpx
 
-from facedb_release.errors import AssetReplaced
-from facedb_release.sources.github import Asset
+from facedb_release.errors import AssetReplaced, Reason
+from facedb_release.fetching.throttle import Throttle
+from facedb_release.sources.asset import Asset
 from facedb_release.transport import Patience, Refused, patiently, request, shown, unavailable
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -29,11 +30,20 @@ class Tally:
         received: bytes of file bodies, repeated ones included.
         total: how many there are in all.
         digest: `sha256:<hex>`, as the source promises it, then as it was read.
+        throttle: what every received byte passes.
     """
 
     received: int = 0
     total: int | None = None
     digest: str | None = None
+    throttle: Throttle = field(default_factory=lambda: Throttle(None))
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def add(self, count: int) -> None:
+        """Count received bytes; waits when they come faster than is wanted."""
+        with self._lock:
+            self.received += count
+        self.throttle.passed(count)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class Opened:
 
 
 class RemoteFile:
-    """A file behind a URL. Open it with `open_remote`.
+    """A file behind a URL. Open it with `open_remote`. Several threads may read parts of it.
 
     Attributes:
         size: in bytes.
@@ -61,6 +71,8 @@ class RemoteFile:
         self._facts = facts
         self._tally = tally
         self.size = facts.size or 0
+        self.slow_down: Callable[[], None] | None = None
+        """Called when the server wants fewer connections at a time."""
 
     @property
     def ranges(self) -> bool:
@@ -74,43 +86,64 @@ class RemoteFile:
             AssetReplaced: if the file changed.
             SourceTrouble: if patience ends.
         """
-        return patiently(self._patience, lambda: b"".join(self._part(start, end)))
+        return b"".join(self.pieces(start, end))
 
-    def stream(self) -> Iterator[bytes]:
-        """Yield the whole file in order, resuming after cuts.
+    def pieces(self, start: int, end: int, *, still_wanted: Callable[[], bool] | None = None) -> list[bytes]:
+        """Return the bytes [start, end) as they arrived, resuming after cuts.
+
+        Args:
+            start: of the part.
+            end: of the part.
+            still_wanted: asked after each piece; reading ends early when it says no.
 
         Raises:
             AssetReplaced: if the file changed.
             SourceTrouble: if patience ends.
         """
+        got: list[bytes] = []
+        at, failures = start, 0
+        while at < end:
+            began = at
+            try:
+                for piece in self._part(at, end):
+                    got.append(piece)
+                    at += len(piece)
+                    if still_wanted is not None and not still_wanted():
+                        return got
+            except Refused as e:
+                # Whatever moved forward earns fresh patience: a bad link may cut a hundred times.
+                failures = 1 if at - began >= self._patience.min_bytes else failures + 1
+                self._before_next(failures, e)
+        return got
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield the whole file in order, from one answer; where ranges work, resuming after cuts.
+
+        Raises:
+            AssetReplaced: if the file changed.
+            SourceTrouble: if patience ends, or at the first cut when the server gives no ranges.
+        """
         at, failures = 0, 0
         while at < self.size:
             began = at
             try:
-                for chunk in self._part(at, self.size):
-                    at += len(chunk)
-                    yield chunk
+                for piece in self._part(at, self.size):
+                    at += len(piece)
+                    yield piece
             except Refused as e:
-                # Whatever moved forward earns fresh patience: a bad link may cut a hundred times.
-                failures = 1 if at - began >= self._patience.min_bytes else failures + 1
-                if failures >= self._patience.attempts:
+                if at and not self.ranges:
                     raise e.trouble from e
-                self._patience.pause(failures, e.retry_after)
+                failures = 1 if at - began >= self._patience.min_bytes else failures + 1
+                self._before_next(failures, e)
 
-    def spool(self, path: Path) -> None:
-        """Write the whole file to disk, for a server without ranges; a cut means starting again.
-
-        Raises:
-            SourceTrouble: if patience ends.
-        """
-
-        def attempt() -> bytes:
-            with path.open("wb") as f:
-                for chunk in self._part(0, self.size):
-                    f.write(chunk)
-            return b""
-
-        patiently(self._patience, attempt)
+    def _before_next(self, failures: int, refused: Refused) -> None:
+        """Wait before the next attempt, or raise the trouble when there have been enough in a row."""
+        crowded = refused.retry_after is not None or refused.trouble.reason is Reason.SOURCE_FORBIDDEN
+        if crowded and self.slow_down is not None:
+            self.slow_down()
+        if failures >= self._patience.attempts:
+            raise refused.trouble from refused
+        self._patience.pause(failures, refused.retry_after)
 
     def _part(self, start: int, end: int) -> Iterator[bytes]:
         """Yield [start, end) from one answer; Refused when it breaks off."""
@@ -126,14 +159,15 @@ class RemoteFile:
     def _counted(self, response: httpx.Response, length: int) -> Iterator[bytes]:
         """Yield the body; refuse more or fewer bytes than promised, and a drip."""
         got, pace = 0, Pace(self._patience)
-        for chunk in response.iter_raw():
-            got += len(chunk)
-            self._tally.received += len(chunk)
+        for piece in response.iter_raw():
+            got += len(piece)
             if got > length:
                 raise Refused(unavailable(self._asset.url, "it sends more bytes than it promised"))
-            if pace.too_slow(len(chunk)):
+            if pace.too_slow(len(piece)):
                 raise Refused(unavailable(self._asset.url, "it sends next to nothing (stalled)"))
-            yield chunk
+            self._tally.add(len(piece))
+            pace.waited()
+            yield piece
         if got < length:
             raise Refused(unavailable(self._asset.url, f"it broke off {length - got} bytes early"))
 
@@ -163,13 +197,19 @@ class Pace:
         self._patience = patience
         self._since = time.monotonic()
         self._bytes = 0
+        self._asked = self._since
 
     def too_slow(self, arrived: int) -> bool:
         """Count what arrived; true when the time is up and it was too little."""
         self._bytes += arrived
         if self._bytes >= self._patience.min_bytes:
             self._since, self._bytes = time.monotonic(), 0
-        return time.monotonic() - self._since > self._patience.stall_seconds
+        self._asked = time.monotonic()
+        return self._asked - self._since > self._patience.stall_seconds
+
+    def waited(self) -> None:
+        """Forget the time since the last question: it was our own wait, for a bandwidth limit."""
+        self._since += time.monotonic() - self._asked
 
 
 def open_remote(client: httpx.Client, asset: Asset, patience: Patience, tally: Tally) -> RemoteFile:
@@ -186,7 +226,8 @@ def open_remote(client: httpx.Client, asset: Asset, patience: Patience, tally: T
             if response.status_code == 404:
                 raise asset.missing
             found.append(_facts(response))
-        return b""
+            # Read to its end, the connection can be used again.
+            return b"".join(response.iter_raw()) if found[-1].ranges else b""
 
     patiently(patience, attempt)
     facts = found[-1]

@@ -1,284 +1,189 @@
-"""The archive's bytes, once and in order → the members' files, every sha256, and the archive's own.
+"""A judged archive → its members' files, in a few lanes side by side; the zip itself is never stored.
 
-One thread reads and hashes the archive, the caller's thread inflates, hashes and writes: hashing, inflating,
-reading and writing all release the interpreter lock. The zip itself is never stored.
+With a digest to be checked the archive is read in order, in one lane, and hashed as it passes; without one,
+every member is a lane of its own, and several are inflated at the same time.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import queue
 import threading
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
-from facedb_release.archive.directory import (
-    DEFLATED,
-    LOCAL,
-    DirectoryPlace,
-    Member,
-    find_directory,
-    judge,
-)
-from facedb_release.archive.records import judge_descriptor, judge_local, judge_local_name
-from facedb_release.errors import Reason, WrongRelease
-from facedb_release.profiles import Profile
+from facedb_release.archive.contents import Archive, Contents
+from facedb_release.archive.directory import Member
+from facedb_release.errors import Reason, SourceTrouble
+from facedb_release.fetching.digests import sha256
+from facedb_release.fetching.journal import NOTHING, Begun, Half, Journal
+from facedb_release.fetching.member import Reader, Tap, Target, damaged, unpack_member
+from facedb_release.fetching.windows import CONNECTIONS, Windows
 from facedb_release.receipt import FileRecord
 
-BLOCK = 1 << 20
-QUEUED_BLOCKS = 8
-# A real directory has 600 bytes.
-FIRST_LOOK = 4096
+LANES = 2
 Told = Callable[[int, str | None], None]
 
 
-class Archive(Protocol):
-    """What can be unpacked: a remote file, or one on disk."""
-
-    size: int
-
-    def read(self, start: int, end: int) -> bytes:
-        """Return the bytes [start, end)."""
-
-    def stream(self) -> Iterator[bytes]:
-        """Yield all bytes in order."""
-
-
 @dataclass(frozen=True)
-class Contents:
-    """The judged directory: where it lies, its bytes, and the members in the order of their bytes."""
+class Unpacking:
+    """How to unpack.
 
-    place: DirectoryPlace
-    directory: bytes
-    members: tuple[Member, ...]
+    Attributes:
+        folder: of the files.
+        order: names of the members to unpack, the first to be done first.
+        journal: of what is done.
+        begun: what an earlier run did.
+        hashed: whether the archive's own digest is wanted; then it is read in order.
+        connections: parts fetched at the same time.
+        lanes: members unpacked at the same time.
+        told: gets the archive's bytes done and the file at hand.
+        finished: gets each file as soon as it is whole.
+    """
 
-    @property
-    def unpacked_bytes(self) -> int:
-        """How many bytes the files will have together."""
-        return sum(m.size for m in self.members)
+    folder: Path
+    order: tuple[str, ...]
+    journal: Journal
+    begun: Begun = NOTHING
+    hashed: bool = False
+    connections: int = CONNECTIONS
+    lanes: int = LANES
+    told: Told = lambda done, file: None
+    finished: Callable[[FileRecord], None] = lambda record: None
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What was written: the archive's `sha256:<hex>` and each file's record."""
+    """What was written: the archive's `sha256:<hex>` where it was hashed, and each file's record."""
 
-    digest: str
+    digest: str | None
     files: tuple[FileRecord, ...]
 
 
-class LocalArchive:
-    """A zip on disk."""
+@dataclass
+class _Meter:
+    """Adds up what all lanes have done."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.size = path.stat().st_size
+    told: Told
+    done: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, start: int, end: int) -> bytes:
-        """Return the bytes [start, end)."""
-        with self._path.open("rb") as f:
-            f.seek(start)
-            return f.read(end - start)
-
-    def stream(self) -> Iterator[bytes]:
-        """Yield all bytes in order."""
-        with self._path.open("rb") as f:
-            while block := f.read(BLOCK):
-                yield block
+    def add(self, count: int, file: str | None) -> None:
+        with self.lock:
+            self.done += count
+            self.told(self.done, file)
 
 
-def read_contents(archive: Archive, profile: Profile) -> Contents:
-    """Read and judge the central directory, with one or two small reads.
-
-    Raises:
-        WrongRelease: see archive.judge.
-    """
-    start = max(0, archive.size - FIRST_LOOK)
-    tail = archive.read(start, archive.size)
-    place = find_directory(tail, archive.size)
-    if place.offset >= start:
-        directory = tail[place.offset - start : place.offset - start + place.size]
-    else:
-        directory = archive.read(place.offset, place.offset + place.size)
-    return Contents(place, directory, judge(directory, place, profile))
-
-
-def unpack(archive: Archive, contents: Contents, folder: Path, told: Told) -> Unpacked:
-    """Write every member into the folder.
-
-    Args:
-        archive: read once, from its first byte to its last.
-        contents: the judged directory.
-        folder: holds none of the names yet.
-        told: gets the archive's bytes done and the file at hand.
+def unpack(archive: Archive, contents: Contents, how: Unpacking) -> Unpacked:
+    """Write the wanted members into the folder.
 
     Raises:
         WrongRelease: WrongArchive, UnsafeArchive or WrongChecksum; and whatever the archive's reading raises.
     """
-    with Pump(archive.stream()) as pump:
-        ordered = Ordered(pump, told)
-        files = tuple(_member(ordered, member, folder) for member in contents.members)
-        rest = ordered.take(archive.size - contents.place.offset)
-        if rest[: len(contents.directory)] != contents.directory:
-            raise _damaged("its directory is not the one that was judged", file=None)
-        return Unpacked("sha256:" + pump.hexdigest(), files)
+    if how.hashed and not how.begun.passed:
+        how = replace(how, begun=NOTHING)
+    members = {m.name: m for m in contents.members}
+    wanted = [members[name] for name in how.order]
+    records = {r.name: r for r in how.begun.done.values() if r.name in how.order}
+    meter = _Meter(how.told, sum(members[name].end - members[name].offset for name in records))
+    for record in records.values():
+        how.finished(record)
+    left = [m for m in wanted if m.name not in records]
+    with Windows(archive, connections=how.connections) as windows:
+        if how.hashed:
+            made, digest = _in_order(archive, contents, how, windows, meter)
+        else:
+            made, digest = _side_by_side(left, how, windows, meter), None
+    records |= {r.name: r for r in made}
+    return Unpacked(digest, tuple(records[name] for name in how.order))
 
 
-class Pump:
-    """Runs an iterator of bytes in a thread, hashing what passes; iterate over it to get blocks of ~1 MiB."""
+def _in_order(
+    archive: Archive, contents: Contents, how: Unpacking, windows: Windows, meter: _Meter
+) -> tuple[list[FileRecord], str]:
+    """Read the archive from its first new byte to its last."""
+    begun = how.begun
+    left = [m for m in contents.members if m.name not in begun.done]
+    start = _start(left[0], begun.half) if left else contents.place.offset
+    tap = Tap(0, sha256())
+    if begun.passed:
+        tap = Tap(begun.passed.at, sha256(bytes.fromhex(begun.passed.sha256)))
+    name: str | None = None
+    pieces = windows.lane(start, archive.size)
+    reader = Reader(pieces, start, tap=tap, told=lambda count: meter.add(count, name))
+    made = []
+    for member in left:
+        name = member.name
+        target = Target(how.folder / name, begun.half.get(name), how.journal)
+        made.append(unpack_member(reader, member, target))
+        how.finished(made[-1])
+    rest = reader.take(archive.size - contents.place.offset)
+    if rest[: len(contents.directory)] != contents.directory:
+        damaged("its directory is not the one that was judged")
+    return made, "sha256:" + tap.sha.hexdigest()
 
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._sha = hashlib.sha256()
-        self._blocks: queue.Queue[bytes | BaseException | None] = queue.Queue(QUEUED_BLOCKS)
-        self._stopped = threading.Event()
-        # A daemon: when the caller refuses the data, nobody waits for a connection that stalls.
-        self._thread = threading.Thread(target=self._run, name="facedb-pump", daemon=True)
 
-    def __enter__(self) -> Pump:
-        self._thread.start()
-        return self
+def _side_by_side(
+    members: Iterable[Member], how: Unpacking, windows: Windows, meter: _Meter
+) -> list[FileRecord]:
+    """Let each of a few threads take the next member until none is left."""
+    tasks = iter(list(enumerate(members)))
+    made: list[FileRecord] = []
+    failures: list[BaseException] = []
+    lock = threading.Lock()
 
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        while self._thread.is_alive() and not self._blocks.empty():
-            self._blocks.get_nowait()
-        self._thread.join(timeout=0.5)
+    def next_task() -> tuple[int, Member] | None:
+        with lock:
+            return None if failures else next(tasks, None)
 
-    def __iter__(self) -> Iterator[bytes]:
-        """Yield the blocks; an error of the thread is raised here."""
-        while (block := self._blocks.get()) is not None:
-            if isinstance(block, BaseException):
-                raise block
-            yield block
-
-    def hexdigest(self) -> str:
-        """Return the sha256 of all bytes; call it when all were taken."""
-        self._thread.join()
-        return self._sha.hexdigest()
-
-    def _run(self) -> None:
+    def work() -> None:
         try:
-            for block in _blocks(self._chunks):
-                self._sha.update(block)
-                if not self._put(block):
-                    return
-            self._put(None)
-        except BaseException as e:  # noqa: BLE001 - the edge of a thread: raised again by the reader
-            self._put(e)
+            while (task := next_task()) is not None:
+                record = _one(task[1], task[0], how, windows, meter)
+                with lock:
+                    made.append(record)
+                how.finished(record)
+        except BaseException as e:  # noqa: BLE001 - the edge of a thread: raised again below
+            failures.append(e)
+            windows.close()
 
-    def _put(self, block: bytes | BaseException | None) -> bool:
-        """Hand over one block; false when nobody wants it any more."""
-        while not self._stopped.is_set():
-            try:
-                self._blocks.put(block, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
+    _run_all(work, how.lanes, windows)
+    if failures:
+        raise _first(failures)
+    return made
 
 
-def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Join small chunks into blocks of about BLOCK bytes."""
-    held: list[bytes] = []
-    size = 0
-    for chunk in chunks:
-        held.append(chunk)
-        size += len(chunk)
-        if size >= BLOCK:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
-
-
-class Ordered:
-    """Bytes in order, to be taken by length."""
-
-    def __init__(self, blocks: Pump, told: Told) -> None:
-        self._blocks = iter(blocks)
-        self._told = told
-        self._left = memoryview(b"")
-        self._done = 0
-        self.file: str | None = None
-
-    def pieces(self, length: int) -> Iterator[memoryview]:
-        """Yield exactly this many bytes, in pieces."""
-        while length:
-            if not self._left:
-                self._left = memoryview(next(self._blocks, b""))
-                if not self._left:
-                    raise _damaged("it ends early", file=self.file)
-                self._done += len(self._left)
-                self._told(self._done, self.file)
-            piece, self._left = self._left[:length], self._left[length:]
-            length -= len(piece)
-            yield piece
-
-    def take(self, length: int) -> bytes:
-        """Return exactly this many bytes."""
-        return b"".join(self.pieces(length))
-
-
-def _member(ordered: Ordered, member: Member, folder: Path) -> FileRecord:
-    """Unpack one member whose record comes next."""
-    ordered.file = member.name
-    follows = judge_local(member, ordered.take(LOCAL.size))
-    judge_local_name(member, ordered.take(follows))
-    pieces = ordered.pieces(member.packed)
-    plain = _inflated(pieces, member) if member.method == DEFLATED else pieces
-    record = _write(plain, member, folder / member.name)
-    gap = member.end - member.offset - LOCAL.size - follows - member.packed
-    judge_descriptor(member, ordered.take(gap))
-    return record
-
-
-def _inflated(pieces: Iterator[memoryview], member: Member) -> Iterator[bytes]:
-    """Inflate, never more than one block at a time."""
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+def _run_all(work: Callable[[], None], count: int, windows: Windows) -> None:
+    """Run the work in so many threads; when told to stop, only after all of them ended."""
+    threads = [threading.Thread(target=work, name=f"facedb-lane-{i}", daemon=True) for i in range(count)]
+    for thread in threads:
+        thread.start()
     try:
-        for piece in pieces:
-            data: bytes | memoryview = piece
-            while data and not inflate.eof:
-                yield inflate.decompress(data, BLOCK)
-                data = inflate.unconsumed_tail
-            if inflate.unused_data or (inflate.eof and data):
-                raise _damaged("there are bytes after the compressed data", file=member.name)
-        yield inflate.flush()
-    except zlib.error as e:
-        raise _damaged(f"its data cannot be inflated ({e})", file=member.name) from e
-    if not inflate.eof:
-        raise _damaged("its compressed data ends early", file=member.name)
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        # Nobody may still write when the caller tidies up.
+        windows.close()
+        for thread in threads:
+            thread.join()
+        raise
 
 
-def _write(plain: Iterator[bytes] | Iterator[memoryview], member: Member, path: Path) -> FileRecord:
-    """Write and hash; the size never passes what the directory promised."""
-    sha, crc, size = hashlib.sha256(), 0, 0
-    with path.open("xb", buffering=0) as f:
-        for block in plain:
-            size += len(block)
-            if size > member.size:
-                break
-            sha.update(block)
-            crc = zlib.crc32(block, crc)
-            f.write(block)
-        os.fsync(f.fileno())
-    if size != member.size:
-        raise _damaged("it has another size than promised", file=member.name)
-    if crc != member.crc32:
-        raise WrongRelease(
-            Reason.WRONG_CHECKSUM,
-            f"{member.name} does not have the CRC that the archive promises: it was damaged after packing.",
-            file=member.name,
-            expected=f"crc32:{member.crc32:08x}",
-            found=f"crc32:{crc:08x}",
-        )
-    return FileRecord(member.name, size, sha.hexdigest())
+def _first(failures: list[BaseException]) -> BaseException:
+    """Return what went wrong, rather than that the others were stopped because of it."""
+    own = [f for f in failures if not (isinstance(f, SourceTrouble) and f.reason is Reason.INTERRUPTED)]
+    return (own or failures)[0]
 
 
-def _damaged(what: str, *, file: str | None) -> WrongRelease:
-    where = f" ({file})" if file else ""
-    return WrongRelease(Reason.WRONG_ARCHIVE, f"The archive is damaged{where}: {what}.", file=file)
+def _one(member: Member, rank: int, how: Unpacking, windows: Windows, meter: _Meter) -> FileRecord:
+    half = how.begun.half.get(member.name)
+    start = _start(member, how.begun.half)
+    meter.add(start - member.offset, member.name)
+    pieces: Iterator[bytes] = windows.lane(start, member.end, rank=rank)
+    reader = Reader(pieces, start, told=lambda count: meter.add(count, member.name))
+    return unpack_member(reader, member, Target(how.folder / member.name, half, how.journal))
+
+
+def _start(member: Member, half: Mapping[str, Half]) -> int:
+    """Return where the next byte that a member needs lies in the archive."""
+    begun = half.get(member.name)
+    return member.offset if begun is None else begun.begin + begun.packed

@@ -41,7 +41,7 @@ class Limits:
     map_seconds: float = 120.0
     index_seconds: float = 120.0
     index_extra_bytes: int = 3 << 30
-    sample: int = 100
+    sample: int = 32
 
 
 @dataclass(frozen=True)

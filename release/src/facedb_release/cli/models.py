@@ -1,0 +1,73 @@
+"""`facedb fetch-models`: bring model files of known sizes and checksums."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Annotated
+
+import typer
+
+from facedb_release.cli import options
+from facedb_release.fetching.models import ModelFile, ModelsRequest, fetch_models
+from facedb_release.fetching.remote import Tally
+from facedb_release.progress import Progress
+from facedb_release.run import Finished, run
+from facedb_release.sources.github import API
+from facedb_release.transport import Patience
+
+
+def fetch_models_command(
+    into: options.Into,
+    file: Annotated[list[str], typer.Option("--file", help="NAME:SIZE:SHA256; repeat for each file.")],
+    github: options.GitHubOption = None,
+    tag: Annotated[str, typer.Option("--tag", help="Of the release that holds the models.")] = "models",
+    api_url: options.ApiOption = API,
+    http: Annotated[
+        list[str] | None, typer.Option("--http", help="URL with {file}; repeat for mirrors, tried in order.")
+    ] = None,
+    s3: Annotated[str | None, typer.Option("--s3", help="s3://BUCKET/PREFIX/{file}")] = None,
+    s3_endpoint: options.EndpointOption = None,
+    s3_region: options.RegionOption = None,
+    oci: options.OciOption = None,
+    folder: options.FolderOption = None,
+    ca_bundle: options.CaOption = None,
+    proxy: options.ProxyOption = None,
+    termination_message: options.TerminationOption = None,
+    stall_after: options.StallOption = 30.0,
+    attempts: options.AttemptsOption = 6,
+) -> None:
+    """Fetch model files into a folder; those that are there already stay."""
+    wanted = ModelsRequest(
+        into=into,
+        files=tuple(_model(text) for text in file),
+        source=options.source_of(
+            github,
+            http,
+            s3,
+            oci,
+            folder,
+            api_url=api_url,
+            pattern="*",
+            endpoint=s3_endpoint,
+            region=s3_region,
+        ),
+        tag=tag,
+        ca_bundle=ca_bundle,
+        proxy=proxy,
+        patience=Patience(stall_seconds=stall_after, attempts=attempts),
+    )
+
+    def work(progress: Progress, tally: Tally) -> Finished:
+        new = fetch_models(wanted, progress=progress, tally=tally)
+        reason = "Fetched" if new else "AlreadyThere"
+        return Finished(reason, f"{len(wanted.files)} model files are in {into}, {len(new)} of them new.")
+
+    sys.exit(run(work, termination_message))
+
+
+def _model(text: str) -> ModelFile:
+    form = re.fullmatch(r"([A-Za-z0-9][\w.-]*):([0-9]+):(?:sha256:)?([0-9a-f]{64})", text)
+    if form is None:
+        raise typer.BadParameter(f"not of the form NAME:SIZE:SHA256: {text!r}", param_hint="--file")
+    return ModelFile(form[1], int(form[2]), form[3])

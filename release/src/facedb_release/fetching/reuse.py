@@ -1,0 +1,73 @@
+"""Files of the release before → files of the new one, where they are the same: updates move what changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from zlib_ng import zlib_ng
+
+from facedb_release.archive.directory import Member
+from facedb_release.errors import ReleaseError
+from facedb_release.manifest import Manifest
+from facedb_release.publish.copying import clone
+from facedb_release.receipt import FileRecord, Receipt, read_receipt
+
+BLOCK = 1 << 20
+
+
+def read_previous(folder: Path | None) -> Receipt | None:
+    """Return the receipt of the release before; None when there is no usable one."""
+    if folder is None:
+        return None
+    try:
+        return read_receipt(folder)
+    except ReleaseError:
+        return None
+
+
+def same_files(
+    members: Iterable[Member], manifest: Manifest, previous: Receipt, folder: Path
+) -> tuple[FileRecord, ...]:
+    """Return the previous release's files that the new one holds unchanged.
+
+    A file that the manifest lists is the same by its sha256. One that it does not list has no other identity
+    than its size and CRC-32 in the archive: a fresh download of it would be held against nothing else.
+    """
+    old = {f.name: f for f in previous.files}
+    return tuple(
+        old[m.name] for m in members if m.name in old and _is_same(m, old[m.name], manifest, folder / m.name)
+    )
+
+
+def _is_same(member: Member, old: FileRecord, manifest: Manifest, path: Path) -> bool:
+    if member.size != old.size:
+        return False
+    listed = manifest.checksums.get(member.name)
+    return listed == old.sha256 if listed is not None else _crc32(path) == member.crc32
+
+
+def take(record: FileRecord, source: Path, target: Path) -> bool:
+    """Copy a file, by shared blocks where the file system can; false when it is no longer what it was."""
+    target.unlink(missing_ok=True)
+    clone(source, target)
+    if _sha256(target) == record.sha256:
+        return True
+    target.unlink()
+    return False
+
+
+def _crc32(path: Path) -> int:
+    crc = 0
+    with path.open("rb") as f:
+        while block := f.read(BLOCK):
+            crc = zlib_ng.crc32(block, crc)
+    return crc
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as f:
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        return hashlib.file_digest(f, "sha256").hexdigest()

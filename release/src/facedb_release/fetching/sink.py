@@ -1,0 +1,140 @@
+"""Blocks of one file → the file, its CRC-32, its sha256 and its size, in a thread of its own.
+
+So a file is hashed and written while its next block is inflated; all of it runs without the interpreter's
+lock.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from zlib_ng import zlib_ng
+
+from facedb_release.fetching.digests import Sha256, sha256
+
+BLOCK_BYTES = 512 << 10
+BLOCKS = 6
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a file holds up to here: bytes, CRC-32, and the sha256's state where one can be had."""
+
+    size: int
+    crc32: int
+    state: bytes | None
+
+
+class Sink:
+    """Writes one file. Use it in a `with`; take a `room`, fill it, and `put` it.
+
+    Args:
+        path: of the file; what lies beyond `begin.size` is cut off.
+        begin: what is already there.
+        sha: of what is already there.
+    """
+
+    def __init__(self, path: Path, begin: Written, sha: Sha256 | None = None) -> None:
+        self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        os.ftruncate(self._handle, begin.size)
+        os.lseek(self._handle, begin.size, os.SEEK_SET)
+        self._size, self._crc, self._sha = begin.size, begin.crc32, sha or sha256(begin.state)
+        self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
+        for _ in range(BLOCKS):
+            self._free.put(bytearray(BLOCK_BYTES))
+        self._full: queue.Queue[tuple[bytearray, int] | bytes | Callable[[Written], None] | None]
+        self._full = queue.Queue(BLOCKS)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=f"facedb-{path.name}", daemon=True)
+
+    def __enter__(self) -> Sink:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._failure = self._failure or InterruptedError()
+        self._full.put(None)
+        self._thread.join()
+        os.close(self._handle)
+
+    def room(self) -> bytearray:
+        """Return a free block of BLOCK_BYTES.
+
+        Raises:
+            OSError: what writing an earlier block raised.
+        """
+        block = self._free.get()
+        self._raise()
+        return block
+
+    def put(self, block: bytearray, length: int) -> None:
+        """Hand over a room whose first `length` bytes are filled."""
+        self._full.put((block, length))
+
+    def put_bytes(self, piece: bytes) -> None:
+        """Hand over bytes that are nobody's room.
+
+        Raises:
+            OSError: what writing an earlier block raised.
+        """
+        self._raise()
+        self._full.put(piece)
+
+    def mark(self, told: Callable[[Written], None]) -> None:
+        """Call `told` once everything handed over so far is written."""
+        self._full.put(told)
+
+    def finish(self) -> str:
+        """Wait until all is written and durable; return its sha256 as hex.
+
+        Raises:
+            OSError: what writing raised.
+        """
+        self._full.put(None)
+        self._thread.join()
+        self._raise()
+        os.fsync(self._handle)
+        return self._sha.hexdigest()
+
+    @property
+    def written(self) -> Written:
+        """What was written; complete after `finish`."""
+        return Written(self._size, self._crc, self._sha.state())
+
+    def _raise(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        """Take what is handed over until the end; after a failure only give the rooms back."""
+        while (item := self._full.get()) is not None:
+            try:
+                if self._failure is None:
+                    self._take(item)
+            except OSError as e:
+                self._failure = e
+            finally:
+                if isinstance(item, tuple):
+                    self._free.put(item[0])
+
+    def _take(self, item: tuple[bytearray, int] | bytes | Callable[[Written], None]) -> None:
+        if isinstance(item, tuple):
+            self._write(memoryview(item[0])[: item[1]])
+        elif isinstance(item, bytes):
+            self._write(item)
+        else:
+            item(self.written)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        self._crc = zlib_ng.crc32(data, self._crc)
+        self._sha.update(data)
+        self._size += len(data)
+        left = memoryview(data)
+        while left:
+            left = left[os.write(self._handle, left) :]
