@@ -6,6 +6,7 @@ What is wanted of a release, its profile says; the order of the checks stands in
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -282,13 +283,16 @@ def _indices(work: Work) -> Found:
     maps = work.maps
     if maps is None:
         return
-    for name in work.headers:
+    for name, header in work.headers.items():
         work.wanted.progress(Phase.VERIFYING, 0, None, name)
+        labels = maps.labels(name)
+        # That it holds too few was said before; here it may only answer for those that it holds.
+        labels = labels[: bisect_left(labels, header.count)]
         try:
             if work.started.index:
-                yield from work.started.index(name, maps.labels(name))
+                yield from work.started.index(name, labels)
             else:
-                yield from _check_index(work.folder / name, maps, work.wanted.limits)
+                yield from _check_index(work.folder / name, labels, work.wanted.limits)
         except WrongRelease as e:
             yield e
 
@@ -305,11 +309,11 @@ CHECKS: tuple[Callable[[Work], Found], ...] = (
 )
 
 
-def _check_index(path: Path, maps: Maps, limits: Limits) -> Iterator[str]:
+def _check_index(path: Path, labels: Sequence[int], limits: Limits) -> Iterator[str]:
     """Open one index elsewhere and let it find its own."""
     return check_opens(
         path,
-        labels=maps.labels(path.name),
+        labels=labels,
         sample=limits.sample,
         seconds=limits.index_seconds,
         extra_bytes=limits.index_extra_bytes,
