@@ -1,7 +1,6 @@
 """Parts → a zip with any field of any header as one likes; and a zip's bytes → its files, by our rules.
 
-For tests and fuzz targets. `build` writes what no honest writer would; `read_all` is the shortest reader that
-uses every function of facedb_release.archive, in the order in which an unpacker does.
+For tests and fuzz targets. `build` writes what no honest writer would.
 """
 
 from __future__ import annotations
@@ -12,21 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from facedb_release.archive.directory import (
-    DEFLATED,
-    DESCRIPTOR,
-    END,
-    END64,
-    ENTRY,
-    LOCAL,
-    LOCATOR64,
-    TAIL,
-    Member,
-    find_directory,
-    judge,
-)
-from facedb_release.archive.records import judge_descriptor, judge_local, judge_local_name
-from facedb_release.errors import Reason, WrongRelease
+from facedb_release.archive.contents import LocalArchive, read_contents, read_member
+from facedb_release.archive.directory import DEFLATED, DESCRIPTOR, END, END64, ENTRY, LOCAL, LOCATOR64
 from facedb_release.profiles import FileSet
 
 DATE = 0x5C52  # 2026-02-18
@@ -179,35 +165,22 @@ def _tail64(facts: dict[str, int], changes: Mapping[str, Any], locator: Mapping[
     return head + LOCATOR64.pack(b"PK\6\7", where["disk"], where["where"], where["disks"])
 
 
+class InMemory(LocalArchive):
+    """A zip in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.size = len(data)
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes [start, end)."""
+        return self._data[start:end]
+
+
 def read_all(data: bytes, files: FileSet) -> dict[str, bytes]:
-    """Return the files in a zip, by the rules of facedb_release.archive; refuse like an unpacker."""
-    place = find_directory(data[-TAIL:], len(data))
-    members = judge(data[place.offset : place.offset + place.size], place, files)
-    return {m.name: read_member(data, m) for m in members}
-
-
-def read_member(data: bytes, member: Member) -> bytes:
-    """Return one member's bytes."""
-    fixed = data[member.offset : member.offset + LOCAL.size]
-    begin = member.offset + LOCAL.size + judge_local(member, fixed)
-    judge_local_name(member, data[member.offset + LOCAL.size : begin], fixed)
-    packed = data[begin : begin + member.packed]
-    judge_descriptor(member, data[begin + member.packed : member.end])
-    content = _inflated(packed, member) if member.method == DEFLATED else packed
-    if len(content) != member.size or zlib.crc32(content) != member.crc32:
-        raise WrongRelease(Reason.WRONG_CHECKSUM, "Not what the directory promises.", file=member.name)
-    return content
-
-
-def _inflated(packed: bytes, member: Member) -> bytes:
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        content = inflate.decompress(packed, member.size + 1)
-    except zlib.error as e:
-        raise WrongRelease(Reason.WRONG_ARCHIVE, f"It cannot be inflated: {e}.", file=member.name) from e
-    if not inflate.eof or inflate.unused_data:
-        raise WrongRelease(Reason.WRONG_ARCHIVE, "Its data end early, or late.", file=member.name)
-    return content
+    """Return the files in a zip, by the rules of facedb_release.archive."""
+    archive = InMemory(data)
+    return {m.name: read_member(archive, m) for m in read_contents(archive, files).members}
 
 
 __all__ = [
@@ -217,7 +190,6 @@ __all__ = [
     "deflated",
     "descriptor",
     "read_all",
-    "read_member",
     "record",
     "zip64",
 ]

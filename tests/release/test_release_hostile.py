@@ -210,6 +210,7 @@ NAMES = {
 } | {"a name twice": of(A, B, A), "a name in another case": of(A, B, Part("B"))}
 BOMBS = {
     "a promise of too much": of(both(A, size=6000), B),
+    "data that are padded with empty blocks": of(both(A, packed=9000), B),
     "very small data": of(replace(A, content=bytes(4999)), B),
     "zip64 sizes beyond all": of(
         replace(both(A, **WITH_FULL_SIZES), central_extra=zip64(1 << 62, 1 << 61), local_extra=zip64(*SIZES)),

@@ -18,7 +18,7 @@ from facedb_release.archive.directory import (
     find_directory,
     judge,
 )
-from facedb_release.archive.records import judge_local, judge_local_name
+from facedb_release.archive.records import judge_descriptor, judge_local, judge_local_name
 from facedb_release.profiles import FileSet
 
 BLOCK = 1 << 20
@@ -111,13 +111,23 @@ def read_member(archive: Archive, member: Member) -> bytes:
     fixed = record[: LOCAL.size]
     follows = judge_local(member, fixed)
     judge_local_name(member, record[LOCAL.size : LOCAL.size + follows], fixed)
-    data = record[LOCAL.size + follows :][: member.packed]
+    begin = LOCAL.size + follows
+    judge_descriptor(member, record[begin + member.packed :])
+    data = record[begin : begin + member.packed]
     if member.method == DEFLATED:
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            data = inflate.decompress(data, member.size + 1)
-        except zlib.error as e:
-            broken(f"its data cannot be inflated ({e})", file=member.name)
+        data = _inflated(data, member)
     if len(data) != member.size or zlib.crc32(data) != member.crc32:
         broken("a member is damaged", file=member.name)
+    return data
+
+
+def _inflated(packed: bytes, member: Member) -> bytes:
+    """Inflate, to not much more than was promised."""
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflate.decompress(packed, member.size + 1)
+    except zlib.error as e:
+        broken(f"its data cannot be inflated ({e})", file=member.name)
+    if not inflate.eof or inflate.unused_data:
+        broken("its compressed data end early, or late", file=member.name)
     return data

@@ -248,6 +248,8 @@ def _judge_sizes(member: Member, files: FileSet) -> None:
         unsafe("stores a member whose sizes differ", file=name, expected=member.size, found=member.packed)
     if member.size > files.max_bytes[name]:
         unsafe("holds a file that is too large", file=name, expected=files.max_bytes[name], found=member.size)
+    if member.packed > member.size + member.size // 8 + 4096:
+        unsafe("packs a file to more than it is", file=name, expected=member.size, found=member.packed)
     if member.size > files.max_ratio * max(member.packed, 1) + 4096:
         ratio = member.size // max(member.packed, 1)
         unsafe(

@@ -47,13 +47,13 @@ def judge_local(member: Member, fixed: bytes) -> int:
     return int(name_size + extra_size)
 
 
-def judge_local_name(member: Member, rest: bytes, fixed: bytes | None = None) -> None:
+def judge_local_name(member: Member, rest: bytes, fixed: bytes) -> None:
     """Judge the name and extra field after the fixed part.
 
     Args:
         member: as the directory has it.
         rest: the bytes of name and extra field.
-        fixed: what judge_local judged; without it a size that is only said to be large goes unnoticed.
+        fixed: what judge_local judged.
 
     Raises:
         WrongRelease: UnsafeArchive, when the name or the zip64 sizes differ; WrongArchive, when cut short.
@@ -61,7 +61,7 @@ def judge_local_name(member: Member, rest: bytes, fixed: bytes | None = None) ->
     name = rest[: len(member.name)]
     if name != member.name.encode("ascii"):
         _differs(member, member.name, name)
-    full = fixed is not None and FULL32 in LOCAL.unpack(fixed)[7:9]
+    full = FULL32 in LOCAL.unpack(fixed)[7:9]
     blocks = [body for tag, body in extras(rest[len(member.name) :], member.name) if tag == ZIP64]
     # Both sizes, always, says the format; zeros where a descriptor follows.
     allowed = [struct.pack("<2Q", member.size, member.packed)]
