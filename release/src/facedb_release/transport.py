@@ -185,8 +185,9 @@ def _answer(
     client: httpx.Client, session: Session, key: Key | None, url: str, headers: dict[str, str]
 ) -> httpx.Response:
     """Ask where the URL led last; when that refuses, from the start; when that does, with a renewed key."""
-    if url in session.places:
-        place = session.places[url]
+    # Other threads forget places, too.
+    place = session.places.get(url)
+    if place is not None:
         response = _follow(client, url, place, without_secrets(httpx.Headers(headers)))
         if response.status_code < 400:
             return response
