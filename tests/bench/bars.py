@@ -46,6 +46,7 @@ def bars(results: Results) -> tuple[Bar, ...]:
     """Return every row, also those that were skipped."""
     return (
         _ratio(results, UNLIMITED, 1 / 3.5),
+        _cpu(results),
         _ratio(results, CAPPED, 1 / 4),
         _pipe(results),
         *_stages(results),
@@ -63,6 +64,15 @@ def _ratio(results: Results, link: str, at_most: float) -> Bar:
         return Bar(name, None, at_most, "not asked for")
     note = f"{race.seconds(OURS):.2f} s to {race.seconds(PLAIN):.2f} s: {1 / race.ratio:.1f} x faster"
     return Bar(name, race.ratio, at_most, note, digits=3)
+
+
+def _cpu(results: Results) -> Bar:
+    """Show what neither the link nor other work on the machine can blur."""
+    name, race = "unlimited: CPU seconds, ours / plain", results.race(UNLIMITED)
+    if race is None:
+        return Bar(name, None, None, "not asked for")
+    ours, plain = race.cpu_seconds(OURS), race.cpu_seconds(PLAIN)
+    return Bar(name, ours / plain, None, f"{ours:.2f} to {plain:.2f}, children included", digits=3)
 
 
 def _pipe(results: Results) -> Bar:

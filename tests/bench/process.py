@@ -69,7 +69,10 @@ def serving(root: Path, link: Link) -> Iterator[Serving]:
     limits = [("--each", link.each), ("--total", link.total), ("--delay", link.delay)]
     arguments = [text for name, value in limits if value for text in (name, str(value))]
     command = [sys.executable, "-m", "bench.shaping_server", str(root), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # The pipe to its stdin closes with this process, however it ends, and takes the server along.
+    process = subprocess.Popen(
+        [*command, "--with-stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout
         yield Serving(process.stdout.readline().strip(), process.pid, link)

@@ -23,9 +23,9 @@ the child processes that open the indices included; it also makes its files dura
 way does not. The seconds leave out the interpreter's start and the imports, for both. The server runs on
 the same machine, in its own process, with sendfile; its slow links are token buckets for each connection
 and for all, and an answer's first byte takes 30 ms. Bytes written are `write_bytes` of /proc/PID/io,
-children included; peaks are VmHWM of the fetch process alone; bytes moved are the server's count. *Others*
-is the share of the cores that neither the variant nor the server used: the higher, the less the seconds
-say, and the more the CPU seconds do."""
+children included (`wchar` where the file system does not count them); peaks are VmHWM of the fetch process
+alone; bytes moved are the server's count. *Others* is the share of the cores that neither the variant nor
+the server used: the higher, the less the seconds say, and the more the CPU seconds do."""
 
 
 def show(console: Console, rows: Sequence[Bar]) -> None:

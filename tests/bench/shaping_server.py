@@ -84,9 +84,12 @@ class Server:
         self._total: Bucket | None = None
         self.stats = Stats()
 
-    async def run(self) -> None:
-        """Listen on a free port of the loopback, print the URL, and serve until cancelled."""
-        now = asyncio.get_running_loop().time()
+    async def run(self, *, with_stdin: bool) -> None:
+        """Listen on a free port of the loopback, print the URL, and serve until cancelled (or stdin ends)."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if with_stdin and task:
+            loop.add_reader(sys.stdin, task.cancel)
+        now = loop.time()
         self._total = Bucket(self._link.total, now) if self._link.total else None
         server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
         host, port = server.sockets[0].getsockname()[:2]
@@ -202,9 +205,10 @@ def main() -> None:
     cli.add_argument("--each", type=float, default=None, help="bytes a second of each connection")
     cli.add_argument("--total", type=float, default=None, help="bytes a second of all together")
     cli.add_argument("--delay", type=float, default=0.0, help="seconds before the first byte")
+    cli.add_argument("--with-stdin", action="store_true", help="end when stdin does")
     a = cli.parse_args()
-    with suppress(KeyboardInterrupt):
-        asyncio.run(Server(a.root, Link(a.each, a.total, a.delay)).run())
+    with suppress(KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(Server(a.root, Link(a.each, a.total, a.delay)).run(with_stdin=a.with_stdin))
 
 
 if __name__ == "__main__":
