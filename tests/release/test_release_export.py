@@ -22,10 +22,10 @@ from typer.testing import CliRunner
 from builders import PIPELINE, sha256_of
 from facedb_release.archive.contents import LocalArchive, read_contents
 from facedb_release.cli.export import export_command
+from facedb_release.copying import stamps
 from facedb_release.errors import Reason, ReleaseError
 from facedb_release.manifest import parse_manifest
 from facedb_release.profiles import PROFILE
-from facedb_release.publish.copying import stamps
 from facedb_release.publish.export import ExportRequest, export
 from facedb_release.verify.release import Limits, verify_release
 from facedb_release.verify.signature import Policy

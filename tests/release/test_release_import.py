@@ -18,9 +18,9 @@ from typer.testing import CliRunner
 
 from builders import make_release, sha256_of, with_flipped_byte
 from facedb_release.cli.importing import import_command
+from facedb_release.copying import stamps
 from facedb_release.errors import Reason, ReleaseError
 from facedb_release.profiles import PROFILE, REQUIRED
-from facedb_release.publish.copying import stamps
 from facedb_release.publish.in_use import NAME as LOCK
 from facedb_release.publish.in_use import hold
 from facedb_release.publish.install import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,13 +16,16 @@ from facedb_release.fetching.arrive import Arrived, arrive
 from facedb_release.fetching.checks import EarlyChecks
 from facedb_release.fetching.folder import copy_release
 from facedb_release.fetching.origin import Origin
+from facedb_release.fetching.patched import arrive_patched
 from facedb_release.fetching.remote import Tally
+from facedb_release.fetching.reuse import read_previous
 from facedb_release.fetching.throttle import Throttle
 from facedb_release.fetching.wanted import FetchRequest
+from facedb_release.patches.plan import patch_archive_name
 from facedb_release.progress import Phase, Progress, no_progress
-from facedb_release.receipt import NAME, Receipt, read_receipt
+from facedb_release.receipt import NAME, Receipt, contents_digest, read_receipt
 from facedb_release.sources.asset import Asset
-from facedb_release.sources.offers import resolve
+from facedb_release.sources.offers import resolve, sibling
 from facedb_release.transport import open_client
 from facedb_release.verify.release import verify_release
 from facedb_release.version import Version, parse_version
@@ -30,6 +33,8 @@ from facedb_release.version import Version, parse_version
 __all__ = ["FetchRequest", "Fetched", "fetch"]
 
 MAX_RESTARTS = 3
+
+log = logging.getLogger("facedb")
 
 
 @dataclass(frozen=True)
@@ -107,10 +112,31 @@ def _with_restarts(run: _Run) -> Receipt:
     for _ in range(MAX_RESTARTS):
         try:
             assets = resolve(run.wanted.source, _version(run.wanted), run.client, run.wanted.patience)
-            return _from_first_good(assets, run)
+            return _by_patch(assets[0].name, run) or _from_first_good(assets, run)
         except AssetReplaced as e:
             replaced = e
     raise replaced
+
+
+def _by_patch(archive: str, run: _Run) -> Receipt | None:
+    """Make the release of the one before and a patch; None when there is no patch that can be used."""
+    wanted, previous = run.wanted, read_previous(run.wanted.previous)
+    if previous is None or wanted.digest is not None or (wanted.into / volume.JOURNAL).exists():
+        return None
+    version = _version(wanted)
+    name = patch_archive_name(archive, parse_version(previous.version))
+    try:
+        assets = sibling(wanted.source, version, name, run.client, wanted.patience)
+        if not assets:
+            return None
+        origin = Origin(assets, run.client, wanted.patience, run.tally)
+        with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
+            arrived = arrive_patched(origin, wanted, previous, run.progress, checks)
+            return _verified(arrived, None, run, checks)
+    except (WrongRelease, SourceTrouble) as e:
+        log.info("%s is not used: %s", name, e)
+        volume.clear(wanted.into)
+        return None
 
 
 def _from_first_good(assets: Sequence[Asset], run: _Run) -> Receipt:
@@ -193,7 +219,7 @@ def _verified(arrived: Arrived, asset: Asset | None, run: _Run, checks: EarlyChe
     """Verify what arrived, and make it the folder's release."""
     wanted = run.wanted
     promised = asset.digest if asset else None
-    digest = arrived.digest or promised or _contents_digest(arrived)
+    digest = arrived.digest or promised or contents_digest(arrived.files)
     run.tally.digest = digest
     if arrived.digest is not None:
         _compare_digest(wanted, arrived.digest, "The archive")
@@ -220,15 +246,6 @@ def _verified(arrived: Arrived, asset: Asset | None, run: _Run, checks: EarlyChe
     )
     volume.publish(wanted.into, [f.name for f in good.files], made, wanted.profile)
     return made
-
-
-def _contents_digest(arrived: Arrived) -> str:
-    """Return what stands for a release whose archive nobody hashed: its files' hashes, hashed.
-
-    Its form differs from an archive's digest, so that nobody pins the one for the other.
-    """
-    lines = sorted(f"{f.sha256}  {f.name}\n" for f in arrived.files)
-    return "contents:sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _compare_digest(wanted: FetchRequest, digest: str | None, what: str) -> None:

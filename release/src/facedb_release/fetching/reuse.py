@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from zlib_ng import zlib_ng
 
 from facedb_release.archive.directory import Member
+from facedb_release.copying import clone, hash_file
 from facedb_release.errors import ReleaseError
 from facedb_release.manifest import Manifest
-from facedb_release.publish.copying import clone
 from facedb_release.receipt import FileRecord, Receipt, read_receipt
 
 BLOCK = 1 << 20
@@ -53,7 +51,7 @@ def take(record: FileRecord, source: Path, target: Path) -> bool:
     """Copy a file, by shared blocks where the file system can; false when it is no longer what it was."""
     target.unlink(missing_ok=True)
     clone(source, target)
-    if _sha256(target) == record.sha256:
+    if hash_file(target).sha256 == record.sha256:
         return True
     target.unlink()
     return False
@@ -65,9 +63,3 @@ def _crc32(path: Path) -> int:
         while block := f.read(BLOCK):
             crc = zlib_ng.crc32(block, crc)
     return crc
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as f:
-        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
-        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -15,12 +15,12 @@ from pathlib import Path
 from facedb_release import manifest as manifests
 from facedb_release import volume
 from facedb_release.archive.contents import LocalArchive, read_contents
+from facedb_release.copying import clone, hash_file, require_still, stamps
 from facedb_release.errors import Reason, SourceTrouble, WrongRelease
 from facedb_release.manifest import Manifest
 from facedb_release.profiles import PROFILE, Profile
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.publish import database, describe, packing
-from facedb_release.publish.copying import clone, hash_file, require_still, stamps
 from facedb_release.publish.database import DATABASE
 from facedb_release.publish.opening import open_release
 from facedb_release.receipt import FileRecord, write_whole

@@ -7,7 +7,6 @@ The files before are kept as one backup, which `roll_back` exchanges with those 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,12 +16,12 @@ from pathlib import Path
 from facedb_release import manifest as manifests
 from facedb_release import receipt as receipts
 from facedb_release import volume
+from facedb_release.copying import clone, hash_file
 from facedb_release.errors import Reason, ReleaseError, SourceTrouble, WrongRelease
 from facedb_release.manifest import parse_manifest
 from facedb_release.profiles import PROFILE, Profile
 from facedb_release.progress import Phase, Progress, no_progress
 from facedb_release.publish import database, in_use
-from facedb_release.publish.copying import clone, hash_file
 from facedb_release.publish.opening import Opened, open_release
 from facedb_release.publish.places import DATABASE_LOGS, Places, ours, places
 from facedb_release.publish.swap import (
@@ -38,7 +37,14 @@ from facedb_release.publish.swap import (
     recover,
     swap,
 )
-from facedb_release.receipt import FileRecord, Receipt, read_receipt, write_receipt, write_whole
+from facedb_release.receipt import (
+    FileRecord,
+    Receipt,
+    contents_digest,
+    read_receipt,
+    write_receipt,
+    write_whole,
+)
 from facedb_release.verify.release import Limits
 from facedb_release.verify.signature import Policy
 
@@ -219,19 +225,13 @@ def _receipt(data: Path, opened: Opened, kept: Collection[str]) -> Receipt:
     manifest = opened.good.manifest
     return Receipt(
         version=manifest.version.text,
-        digest=opened.digest or _contents_digest(opened.good.files),
+        digest=opened.digest or contents_digest(opened.good.files),
         files=(*opened.good.files, *(hash_file(data / name) for name in kept)),
         performer_count=manifest.performer_count,
         face_count=manifest.face_count,
         verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         warnings=opened.good.warnings,
     )
-
-
-def _contents_digest(files: Collection[FileRecord]) -> str:
-    """Return what stands for a release without an archive, in fetch's form."""
-    lines = sorted(f"{f.sha256}  {f.name}\n" for f in files)
-    return "contents:sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _sizes(folder: Path, names: Collection[str]) -> Mapping[str, int]:

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from facedb_release import manifest as manifests
+from facedb_release.copying import BLOCK, hash_file
 from facedb_release.errors import Reason, SourceTrouble, WrongRelease
-from facedb_release.publish.copying import BLOCK, hash_file
 from facedb_release.receipt import FileRecord, sync_folder
 
 # The earliest time a zip can tell: a later one would say when, and differ.
