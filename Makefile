@@ -11,7 +11,7 @@ NODE := $(PYTHON) tests/cluster/node
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
 
-.PHONY: help npm setup demo test unit cluster-test bench check format images cluster-up cluster-down cluster-status
+.PHONY: help npm setup demo test unit cluster-test bench check format fuzz bench images cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -31,7 +31,11 @@ cluster-test: setup ## The cluster suite: real API server, kubelet, containerd, 
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) up
 	$(NODE) images
-	$(PYTHON) -m pytest -v --no-header -m cluster tests/cluster
+	$(PYTHON) -m pytest -v --no-header -m cluster tests
+
+fuzz: setup ## Fuzz the readers of hostile files, a minute each (SECONDS_EACH=600: longer)
+	for target in tests/fuzz/fuzz_*.py; do \
+		echo "== $$target"; $(PYTHON) $$target -max_total_time=$(or $(SECONDS_EACH),60) || exit 1; done
 
 bench: setup ## Fetch and verify against the plain way, side by side (SCALE=full: at the real size)
 	$(UV) sync --frozen --all-packages --group bench --quiet

@@ -138,7 +138,7 @@ class RemoteFile:
 
     def _before_next(self, failures: int, refused: Refused) -> None:
         """Wait before the next attempt, or raise the trouble when there have been enough in a row."""
-        crowded = refused.retry_after is not None or refused.trouble.reason is Reason.SOURCE_FORBIDDEN
+        crowded = refused.crowded or refused.trouble.reason is Reason.SOURCE_FORBIDDEN
         if crowded and self.slow_down is not None:
             self.slow_down()
         if failures >= self._patience.attempts:
