@@ -168,6 +168,9 @@ def _by_one_of(keys: tuple[str, ...], manifest: bytes, signature: bytes, file: s
     try:
         parsed = library.Signature.from_bytes(signature)
         maker = _id_in(signature.splitlines()[1])
+        # Base64 can spell the same bytes in several ways; one of them is enough.
+        if bytes(parsed).splitlines() != signature.splitlines():
+            raise ValueError("it is spelled in an unusual way")
     except ValueError as e:
         raise _invalid("it is no minisign signature", "a minisign signature", str(e)[:100], file) from e
     for key in keys:
