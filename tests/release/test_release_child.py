@@ -1,0 +1,80 @@
+"""The process that reads hostile files: limited for good, and whatever becomes of it is a refusal."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+import pytest
+
+from facedb_release.errors import Reason, WrongRelease
+from facedb_release.verify import child
+from facedb_release.verify.child import Leash, ask
+
+FATES = {
+    "SIGSEGV": ("die", "SIGSEGV"),
+    "SIGXCPU": ("burn", "SIGXCPU"),
+    "memory": ("eat", "memory"),
+    "no answer in time": ("hang", "did not end"),
+    "an endless answer": ("shout", "no end"),
+    "an answer that is none": ("mumble", "cannot be read"),
+    "an error of its own": ("err", "ZeroDivisionError"),
+}
+READER = """
+import ctypes, json, sys, time
+from facedb_release.verify import reader
+def act(question):
+    match question["fate"]:
+        case "die": ctypes.string_at(1)
+        case "burn":
+            while True: pass
+        case "eat": return {"x": len(bytes(1 << 40))}
+        case "hang": time.sleep(60)
+        case "shout":
+            while True: sys.stdout.write("x" * 65536)
+        case "mumble": print("well"); sys.exit(0)
+        case "err": 1 / 0
+reader.JOBS = {"database": act}
+reader.main()
+"""
+
+
+@pytest.mark.parametrize(("fate", "said"), FATES.values(), ids=FATES.keys())
+def test_whatever_becomes_of_the_child_is_a_refusal_and_nothing_is_left_of_it(
+    fate: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-I", "-c", READER))
+    leash = Leash(1.5 if fate == "hang" else 8.0, 1 << 30, cpu_seconds=1 if fate == "burn" else None)
+
+    with pytest.raises(WrongRelease) as caught:
+        ask("database", {"fate": fate}, file="x.db", reason=Reason.CORRUPT_DATABASE, leash=leash)
+
+    assert (caught.value.reason, caught.value.file) == (Reason.CORRUPT_DATABASE, "x.db")
+    assert said in str(caught.value)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+LIMITS = """
+import os, resource, json
+from facedb_release.verify import reader
+def act(question):
+    names = ("AS", "CPU", "CORE", "FSIZE", "NOFILE")
+    limits = {n: resource.getrlimit(getattr(resource, "RLIMIT_" + n))[1] for n in names}
+    return {"limits": limits, "session": os.getsid(0) == os.getpid(), "secret": "TOKEN" in os.environ}
+reader.JOBS = {"database": act}
+reader.main()
+"""
+
+
+def test_the_child_is_limited_for_good_and_knows_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-I", "-c", LIMITS))
+    monkeypatch.setenv("TOKEN", "secret")
+
+    said = ask("database", {}, file="x", reason=Reason.CORRUPT_DATABASE, leash=Leash(9.0, 1 << 30))
+
+    assert (said["session"], said["secret"]) == (True, False)
+    assert said["limits"]["AS"] == 1 << 30
+    assert (said["limits"]["CORE"], said["limits"]["FSIZE"]) == (0, 0)
+    assert said["limits"]["NOFILE"] < 64
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] != 0
