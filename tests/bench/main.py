@@ -23,14 +23,13 @@ from .data import releases
 from .facts import facts
 from .plot import draw
 from .process import serving
-from .report import show, write
+from .report import busy, show, write
 from .results import Results
 from .scales import SCALES
 from .scenarios import Bench
 from .shaping_server import Link
 
 PARTS = (UNLIMITED, CAPPED, PIPE, "stages", "update", "patch", "kill")
-BUSY = 0.15
 ROOT = Path(__file__).resolve().parents[2]
 # A table in a log file is not to be squeezed into 80 columns.
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -89,12 +88,8 @@ def _profile(bench: Bench) -> None:
 
 
 def _warn_if_busy(results: Results) -> None:
-    others = max((r.others for r in results.races), default=0.0)
-    if others > BUSY:
-        console.print(
-            f"[yellow]Other work used {others:.0%} of the cores meanwhile: seconds and their ratios are "
-            "unsure. Run it again on a quiet machine."
-        )
+    if warning := busy(results):
+        console.print(f"[yellow]{warning}")
 
 
 def _plot(path: Path, results: Results) -> None:

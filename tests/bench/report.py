@@ -14,6 +14,8 @@ from rich.table import Table
 from .bars import MIB, Bar
 from .results import OURS, PLAIN, Race, Results
 
+# Share of the cores that others may use before the seconds are in doubt.
+BUSY = 0.15
 STYLES = {"ok": "green", "MISSED": "bold red", "skipped": "yellow", "": ""}
 METHOD = """\
 Each run is a fresh process; the variants take turns, and each row is the median of its runs. **plain** is
@@ -38,6 +40,17 @@ def show(console: Console, rows: Sequence[Bar]) -> None:
         mark = f"[{style}]{bar.verdict}[/]" if style else ""
         table.add_row(bar.name, number(bar.measured, bar), number(bar.at_most, bar), mark, bar.note)
     console.print(table)
+
+
+def busy(results: Results) -> str | None:
+    """Return a warning when other work disturbed the run."""
+    others = max((r.others for r in results.races), default=0.0)
+    if others <= BUSY:
+        return None
+    return (
+        f"Other work used {others:.0%} of the cores meanwhile: seconds and their ratios are unsure. "
+        "Run it again on a quiet machine."
+    )
 
 
 def number(value: float | None, bar: Bar) -> str:
@@ -65,6 +78,9 @@ def _markdown(stem: str, results: Results, rows: Sequence[Bar], machine: Mapping
     yield ""
     yield "Written by `make bench`" + (" SCALE=full" if results.scale == "full" else "") + "; do not edit."
     yield ""
+    if warning := busy(results):
+        yield warning
+        yield ""
     yield f"![Seconds by link, and of each stage alone]({stem}.svg)"
     yield ""
     yield "| What | Measured | At most | | Behind it |"
