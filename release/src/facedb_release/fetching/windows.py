@@ -14,10 +14,16 @@ from typing import Protocol
 
 from facedb_release.errors import Reason, SourceTrouble
 
-WINDOW_BYTES = 1 << 20
+WINDOW_BYTES = 2 << 20
 CONNECTIONS = 8
 # Windows that a lane may be ahead of its reader: enough to keep every connection busy for one lane alone.
 AHEAD = 8
+# Windows of all lanes together that are under way or wait for their reader: the memory that a fetch takes.
+IN_MEMORY = 9
+# More are used only while readers wait for bytes: where inflating is the bottleneck, two connections do, with
+# less switching than eight.
+FEWEST = 2
+PLENTY = 3
 
 
 class Parts(Protocol):
@@ -57,7 +63,9 @@ class Windows:
         self._parts = parts
         self._window = window_bytes
         self.limit = connections
+        self._useful = FEWEST
         self._busy = 0
+        self._held = 0
         self._lanes: list[_Lane] = []
         self._changed = threading.Condition()
         self._failure: BaseException | None = None
@@ -117,6 +125,9 @@ class Windows:
 
     def _wait_for(self, lane: _Lane, at: int) -> list[bytes]:
         with self._changed:
+            if at not in lane.ready:
+                self._useful = min(self.limit, self._useful + 1)
+                self._changed.notify_all()
             while at not in lane.ready:
                 if self._failure is not None:
                     raise self._failure
@@ -125,6 +136,7 @@ class Windows:
                 self._changed.wait()
             pieces = lane.ready.pop(at)
             lane.taken -= 1
+            self._held -= 1
             self._changed.notify_all()
             return pieces
 
@@ -140,6 +152,8 @@ class Windows:
             with self._changed:
                 self._busy -= 1
                 lane.ready[start] = pieces
+                if len(lane.ready) >= PLENTY:
+                    self._useful = max(FEWEST, self._useful - 1)
                 self._changed.notify_all()
 
     def _next(self) -> tuple[_Lane, int, int] | None:
@@ -148,14 +162,20 @@ class Windows:
             while True:
                 if self._closed or self._failure is not None:
                     return None
-                lane = next((m for m in self._lanes if m.next < m.end and m.taken < AHEAD), None)
-                if lane is not None and self._busy < self.limit:
+                lane = next((m for m in self._lanes if self._may_take(m)), None)
+                if lane is not None and self._busy < min(self.limit, self._useful):
                     break
                 self._changed.wait()
             start, lane.next = lane.next, min(lane.end, lane.next + self._window)
             lane.taken += 1
+            self._held += 1
             self._busy += 1
             return lane, start, lane.next
+
+    def _may_take(self, lane: _Lane) -> bool:
+        """Whether a lane needs its next window now; one that has none at all always does."""
+        ahead = lane.taken < AHEAD and self._held < IN_MEMORY
+        return lane.next < lane.end and (ahead or not lane.taken)
 
     def _fail(self, error: BaseException) -> None:
         with self._changed:
