@@ -17,7 +17,8 @@ MAX_DIGITS = 20
 MAX_FLOAT_TEXT = 64
 # What could spell a forbidden character. It may also match something harmless: then the values themselves are
 # looked at, which costs more.
-_SUSPECT = re.compile(r"\\(?:[bfnrt]|u00[01789]|u[dD][89a-fA-F])|[\x7f-\x9f]")
+_SUSPECT_ESCAPE = re.compile(r"\\(?:[bfnrt]|u00[01789]|u[dD][89a-fA-F])")
+_SUSPECT_RAW = re.compile("[\x7f-\x9f]")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
@@ -46,9 +47,15 @@ def parse_json(data: bytes, *, max_bytes: int) -> Any:
         )
     except RecursionError as e:
         raise ValueError("nested too deeply") from e
-    if _SUSPECT.search(text):
+    if _suspect(text):
         _refuse_forbidden(value)
     return value
+
+
+def _suspect(text: str) -> bool:
+    """Say whether a forbidden character could stand somewhere; quick where the text is plain, as most is."""
+    raw = (not text.isascii() or "\x7f" in text) and _SUSPECT_RAW.search(text)
+    return bool(raw or ("\\" in text and _SUSPECT_ESCAPE.search(text)))
 
 
 def shown(value: Any) -> str:
