@@ -210,6 +210,7 @@ def test_verify_takes_a_zip_and_a_url_and_lists_every_fault_when_asked(
     assert (first.exit_code, every.exit_code) == (10, 10)
     assert "faults" not in json.loads(first.stdout)
     assert {f["file"] for f in json.loads(every.stdout)["faults"]} >= {"face_arcface.voy", "face_facenet.voy"}
+    assert here("inspect", url).stdout == here("inspect", good).stdout.replace(str(good), url)
     assert here("verify", url + "x").exit_code == 12
     assert here("verify", "/nowhere").exit_code == 12
 
@@ -227,3 +228,15 @@ def test_fetch_takes_a_wish_for_a_version(published: ReleaseServer, tmp_path: Pa
     assert read_receipt(tmp_path / "b").version == "2026.03.01"
     none = here("fetch", "--into", tmp_path / "c", "--version", ">2027", *at)
     assert none.exit_code == 12
+
+
+def test_fetch_ends_with_its_outcome_as_json_when_asked(published: ReleaseServer, tmp_path: Path) -> None:
+    done = here(*from_(published, tmp_path / "into", tmp_path / "message"), "--json")
+
+    first, *_, last = map(json.loads, done.stdout.splitlines())
+    assert (first["event"], last["event"], last["reason"], last["version"]) == (
+        "progress",
+        "outcome",
+        "Fetched",
+        VERSION,
+    )

@@ -2,6 +2,6 @@
 
 import sys
 
-# httpx imports its own command line (click, rich, pygments) wherever those are installed: 0.2 s of CPU time and
-# 12 MB of memory for each process, which no program here uses. None makes that import fail, as if they were not.
+# httpx imports its own command line (click, rich, pygments) wherever those are installed: 0.2 s of CPU time
+# and 12 MB for each process, which no program here uses. None makes that import fail, as if they were not.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]

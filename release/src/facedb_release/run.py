@@ -46,6 +46,7 @@ def run(
     *,
     version: str | None = None,
     quiet: bool = False,
+    lines: bool = False,
     told: Callable[[Outcome], None] | None = None,
 ) -> ExitCode:
     """Do the work and answer for it.
@@ -55,6 +56,7 @@ def run(
         termination_message: where the outcome goes; None means the pod's own place, when this is a pod.
         version: that was asked for, for an outcome of failure.
         quiet: whether to say nothing about progress.
+        lines: whether progress comes as JSON lines on a terminal, too.
         told: gets the outcome at the end; else it is logged.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
@@ -62,7 +64,7 @@ def run(
     started, tally = time.monotonic(), Tally()
     # As the first process of a container SIGTERM would be ignored without a handler.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    bar = None if quiet else Bar() if sys.stdout.isatty() else JsonLines(sys.stdout)
+    bar = None if quiet else Bar() if sys.stdout.isatty() and not lines else JsonLines(sys.stdout)
     try:
         outcome, code = _good(work(bar or no_progress, tally), tally), ExitCode.GOOD
     except ReleaseError as e:

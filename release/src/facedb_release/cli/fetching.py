@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.fetching.fetch import Fetched, FetchRequest, fetch
 from facedb_release.fetching.remote import Tally
 from facedb_release.fetching.windows import CONNECTIONS
+from facedb_release.outcome import Outcome
 from facedb_release.progress import Progress
 from facedb_release.run import Finished, run
 from facedb_release.sources.github import API
@@ -52,6 +55,9 @@ def fetch_command(
     ] = None,
     ca_bundle: options.CaOption = None,
     proxy: options.ProxyOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines also on a terminal; the last one is the outcome.")
+    ] = False,
     termination_message: options.TerminationOption = None,
     stall_after: options.StallOption = 30.0,
     attempts: options.AttemptsOption = 6,
@@ -89,7 +95,12 @@ def fetch_command(
         return _fetched(fetch(wanted, progress=progress, tally=tally))
 
     shown = wish.version.text if isinstance(wish, Exact) else None
-    sys.exit(run(work, termination_message, version=shown))
+    told = _json_line if as_json else None
+    sys.exit(run(work, termination_message, version=shown, lines=as_json, told=told))
+
+
+def _json_line(outcome: Outcome) -> None:
+    typer.echo(json.dumps({"event": "outcome", **asdict(outcome)}))
 
 
 def versions_command(

@@ -10,26 +10,34 @@ from typing import Annotated, Any
 
 import typer
 
+from facedb_release.cli import options
 from facedb_release.cli.answers import Answer, size_text, table
+from facedb_release.fetching.elsewhere import is_url, opened
 from facedb_release.fetching.remote import Tally
 from facedb_release.profiles import PROFILE
 from facedb_release.progress import Progress
 from facedb_release.publish.inspecting import Inspected, inspect
-from facedb_release.publish.reading import open_readable
+from facedb_release.publish.reading import Packed, open_readable
 from facedb_release.run import Finished, run
+from facedb_release.transport import Patience
 
 
 def inspect_command(
-    path: Annotated[Path, typer.Argument(help="A release's zip, or its folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
+    place: Annotated[str, typer.Argument(metavar="DIR|ZIP|URL", help="A release's folder, zip or URL.")],
+    ca_bundle: options.CaOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Say what is in a release, without verifying it or unpacking anything large."""
     answer = Answer(as_json=as_json)
 
-    def work(progress: Progress, _: Tally) -> Finished:
-        found = inspect(open_readable(path, PROFILE), PROFILE)
+    def work(progress: Progress, tally: Tally) -> Finished:
+        if is_url(place):
+            with opened(place, Patience(), tally, ca_bundle=ca_bundle) as archive:
+                found = inspect(Packed(archive, PROFILE), PROFILE)
+        else:
+            found = inspect(open_readable(Path(place), PROFILE), PROFILE)
         answer.details, answer.lines = asdict(found), lines(found)
-        return finished(found, str(path))
+        return finished(found, place)
 
     sys.exit(run(work, None, quiet=True, told=answer))
 

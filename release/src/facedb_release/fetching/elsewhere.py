@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from facedb_release import volume
@@ -15,7 +17,7 @@ from facedb_release.profiles import Profile
 from facedb_release.progress import Progress
 from facedb_release.sources.asset import Asset
 from facedb_release.sources.mirrors import Mirrors, plain
-from facedb_release.transport import open_client
+from facedb_release.transport import Patience, open_client
 from facedb_release.verify.release import Limits
 
 
@@ -54,11 +56,25 @@ def bring(
         profile=profile,
         ca_bundle=ca_bundle,
     )
-    with open_client(wanted.patience, ca_bundle=ca_bundle) as client:
-        origin = Origin([_asset(place)], client, wanted.patience, tally)
-        with EarlyChecks(into / volume.PARTIAL, profile, wanted.limits) as checks:
-            arrive(origin, wanted, progress, checks, fresh=True)
+    with (
+        opened(place, wanted.patience, tally, ca_bundle=ca_bundle) as origin,
+        EarlyChecks(into / volume.PARTIAL, profile, wanted.limits) as checks,
+    ):
+        arrive(origin, wanted, progress, checks, fresh=True)
     return into / volume.PARTIAL
+
+
+@contextmanager
+def opened(
+    place: str, patience: Patience, tally: Tally, *, ca_bundle: Path | None = None
+) -> Iterator[Origin]:
+    """Open an archive at a URL or path.
+
+    Raises:
+        SourceTrouble: if it cannot be reached.
+    """
+    with open_client(patience, ca_bundle=ca_bundle) as client:
+        yield Origin([_asset(place)], client, patience, tally)
 
 
 def _asset(place: str) -> Asset:
