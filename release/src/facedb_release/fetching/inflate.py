@@ -43,46 +43,36 @@ class Point:
     plain: int
 
 
-class _NgStream(ctypes.Structure):
-    """zng_stream of zlib-ng.h."""
-
-    _fields_ = (
+def _fields(avail: type, total: type, check: type) -> tuple[tuple[str, type], ...]:
+    """Return the stream's fields; the two libraries differ in the width of three kinds of number."""
+    return (
         ("next_in", ctypes.c_void_p),
-        ("avail_in", ctypes.c_uint32),
-        ("total_in", ctypes.c_size_t),
+        ("avail_in", avail),
+        ("total_in", total),
         ("next_out", ctypes.c_void_p),
-        ("avail_out", ctypes.c_uint32),
-        ("total_out", ctypes.c_size_t),
+        ("avail_out", avail),
+        ("total_out", total),
         ("msg", ctypes.c_char_p),
         ("state", ctypes.c_void_p),
         ("zalloc", ctypes.c_void_p),
         ("zfree", ctypes.c_void_p),
         ("opaque", ctypes.c_void_p),
         ("data_type", ctypes.c_int),
-        ("adler", ctypes.c_uint32),
+        ("adler", check),
         ("reserved", ctypes.c_ulong),
     )
+
+
+class _NgStream(ctypes.Structure):
+    """zng_stream of zlib-ng.h."""
+
+    _fields_ = _fields(ctypes.c_uint32, ctypes.c_size_t, ctypes.c_uint32)
 
 
 class _ZlibStream(ctypes.Structure):
     """z_stream of zlib.h."""
 
-    _fields_ = (
-        ("next_in", ctypes.c_void_p),
-        ("avail_in", ctypes.c_uint),
-        ("total_in", ctypes.c_ulong),
-        ("next_out", ctypes.c_void_p),
-        ("avail_out", ctypes.c_uint),
-        ("total_out", ctypes.c_ulong),
-        ("msg", ctypes.c_char_p),
-        ("state", ctypes.c_void_p),
-        ("zalloc", ctypes.c_void_p),
-        ("zfree", ctypes.c_void_p),
-        ("opaque", ctypes.c_void_p),
-        ("data_type", ctypes.c_int),
-        ("adler", ctypes.c_ulong),
-        ("reserved", ctypes.c_ulong),
-    )
+    _fields_ = _fields(ctypes.c_uint, ctypes.c_ulong, ctypes.c_ulong)
 
 
 @dataclass(frozen=True)
