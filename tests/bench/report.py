@@ -18,16 +18,17 @@ from .results import OURS, PLAIN, Race, Results
 BUSY = 0.15
 STYLES = {"ok": "green", "MISSED": "bold red", "skipped": "yellow", "": ""}
 METHOD = """\
-Each run is a fresh process; the variants take turns, and each row is the median of its runs. **plain** is
-one httpx stream to a zip on disk, `zipfile.extractall`, a sha256 pass with 64 KiB reads, SQLite's
-integrity_check and two voyager loads. **ours** is `facedb fetch` into an empty folder with every check on,
-the child processes that open the indices included; it also makes its files durable (fsync), which the plain
-way does not. The seconds leave out the interpreter's start and the imports, for both. The server runs on
-the same machine, in its own process, with sendfile; its slow links are token buckets for each connection
-and for all, and an answer's first byte takes 30 ms. Bytes written are `write_bytes` of /proc/PID/io,
-children included (`wchar` where the file system does not count them); peaks are VmHWM of the fetch process
-alone; bytes moved are the server's count. *Others* is the share of the cores that neither the variant nor
-the server used: the higher, the less the seconds say, and the more the CPU seconds do."""
+Each run is a fresh process; the variants take turns, and each row is the median of its runs (a stage alone:
+the best, so that nothing looks good beside a disturbed one). **plain** is one httpx stream to a zip on
+disk, `zipfile.extractall`, a sha256 pass with 64 KiB reads, SQLite's integrity_check and two voyager loads.
+**ours** is `facedb fetch` into an empty folder with every check on, the child processes that open the
+indices included; it also makes its files durable (fsync), which the plain way does not. The seconds leave
+out the interpreter's start and the imports, for both. The server runs on the same machine, in its own
+process, with sendfile; its slow links are token buckets for each connection and for all, and an answer's
+first byte takes 30 ms. Bytes written are `write_bytes` of /proc/PID/io, children included (`wchar` where
+the file system does not count them); peaks are VmHWM of the fetch process alone; bytes moved are the
+server's count. *Others* is the share of the cores that neither the variant nor the server used: the higher,
+the less the seconds say, and the more the CPU seconds do."""
 
 
 def show(console: Console, rows: Sequence[Bar]) -> None:

@@ -53,7 +53,7 @@ class Race:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage alone: its medians with one thread and with one for each core."""
+    """One stage alone: its best with one thread and with one for each core."""
 
     name: str
     one: float
