@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from builders import make_release, rezip, with_changed_json, with_flipped_byte
+from builders import make_release, rezip, with_changed_json, with_flipped_byte, with_raw_flip
 from facedb_release import volume
 from facedb_release.errors import Reason, ReleaseError
 from facedb_release.fetching.fetch import fetch
@@ -215,3 +215,14 @@ def test_a_crowded_server_is_asked_with_fewer_connections(
     done = fetch(wanted(source=mirrors(server)), progress=told)
 
     assert {f.name: f.sha256 for f in done.receipt.files} == files_of(large)
+
+
+def test_a_bad_release_is_refused_after_one_download(
+    server: ReleaseServer, wanted: Wanted, large: Path
+) -> None:
+    server.publish(with_raw_flip(large), tag=f"v{VERSION}")
+
+    with pytest.raises(ReleaseError) as caught:
+        fetch(wanted(source=mirrors(server)))
+    assert caught.value.reason in (Reason.WRONG_CHECKSUM, Reason.WRONG_ARCHIVE)
+    assert server.bytes_sent < 1.05 * large.stat().st_size

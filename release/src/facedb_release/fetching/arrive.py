@@ -32,12 +32,10 @@ class Arrived:
     Attributes:
         files: every file's record.
         digest: `sha256:<hex>` of the archive, where all of it passed.
-        pieced: whether it was put together by several runs or from several addresses.
     """
 
     files: tuple[FileRecord, ...]
     digest: str | None
-    pieced: bool
 
 
 def arrive(
@@ -64,7 +62,7 @@ def arrive(
     if not origin.ranges:
         volume.clear(wanted.into)
         whole = unpack_stream(origin, wanted.profile, partial, told, checks.begin)
-        return Arrived(whole.files, whole.digest, pieced=False)
+        return Arrived(whole.files, whole.digest)
     contents = read_contents(origin, wanted.profile)
     origin.expect(contents)
     manifest_bytes = _manifest(origin, contents, wanted)
@@ -74,6 +72,7 @@ def arrive(
     checks.expect([m.name for m in contents.members])
     begun = _begin(origin, contents, wanted, fresh=fresh)
     journal = Journal(wanted.into / volume.JOURNAL, contents.identity(origin.size), begun)
+    origin.mixed = begun is not NOTHING
     begun, taken = _from_previous(contents, manifest, begun, journal, wanted)
     volume.require_space(wanted.into, _to_write(contents, begun))
     how = Unpacking(
@@ -90,7 +89,7 @@ def arrive(
     told(origin.size, None)
     if (partial / wanted.profile.manifest.name).read_bytes() != manifest_bytes:
         raise AssetReplaced("The archive's manifest changed while it was read; it is read from the start.")
-    return Arrived(unpacked.files, unpacked.digest, pieced=begun is not NOTHING or origin.mixed)
+    return Arrived(unpacked.files, unpacked.digest)
 
 
 def _manifest(origin: Origin, contents: Contents, wanted: FetchRequest) -> bytes:

@@ -185,7 +185,7 @@ def _from_folder(source: Path, run: _Run) -> Receipt:
     with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
         try:
             files = copy_release(source, wanted.profile, wanted.into, told)
-            return _verified(Arrived(files, None, pieced=False), None, run, checks)
+            return _verified(Arrived(files, None), None, run, checks)
         except WrongRelease:
             volume.clear(wanted.into)
             raise
@@ -198,21 +198,15 @@ def _from(origin: Origin, run: _Run) -> Receipt:
     _compare_digest(wanted, origin.asset.digest, "The source says that the archive")
     for fresh in (False, True):
         with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
-            arrived = None
             try:
                 arrived = arrive(origin, wanted, run.progress, checks, fresh=fresh)
                 return _verified(arrived, origin.asset, run, checks)
             except WrongRelease:
                 # A power cut, or bytes of two mirrors, may have put together what never was one archive.
-                pieced = arrived.pieced if arrived else not fresh and (origin.mixed or _has_rests(wanted))
-                if not pieced:
+                if fresh or not origin.mixed:
                     raise
                 volume.clear(wanted.into)
     raise AssertionError("the second try ends in one way or the other")
-
-
-def _has_rests(wanted: FetchRequest) -> bool:
-    return (wanted.into / volume.JOURNAL).exists()
 
 
 def _verified(arrived: Arrived, asset: Asset | None, run: _Run, checks: EarlyChecks) -> Receipt:

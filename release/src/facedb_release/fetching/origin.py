@@ -26,7 +26,7 @@ class Origin:
     Attributes:
         size: in bytes.
         asset: the address at hand.
-        mixed: whether more than one address gave bytes.
+        mixed: whether the files are made of what several addresses, or several runs, gave.
 
     Raises:
         ReleaseError: of all failures the first that may pass, else the first.

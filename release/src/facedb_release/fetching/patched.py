@@ -86,7 +86,7 @@ def arrive_patched(
         for step in _in_order(steps, wanted.profile):
             records.append(_made(step, work))
             checks.begin(records[-1])
-    return Arrived(tuple(records), None, pieced=False)
+    return Arrived(tuple(records), None)
 
 
 def _steps(
