@@ -25,6 +25,8 @@ class Faults:
     fail_prefix: str = "/"
     """Only requests whose path starts so fail."""
     retry_after: str | None = None
+    dies_after: int | None = None
+    """Answer everything with `fail_status` once this many bytes of bodies were sent in all."""
     rate_limited: bool = False
     """The API answers as GitHub does when its limit is used up."""
     questions_left: int | None = None

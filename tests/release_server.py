@@ -104,6 +104,12 @@ class ReleaseServer:
             target.write_bytes(asset.read_bytes())
         return target
 
+    @property
+    def died(self) -> bool:
+        """Whether it has sent all that it was to send."""
+        last = self.faults.dies_after
+        return last is not None and self.bytes_sent >= last
+
     def sign(self, path: str, expires: int) -> str:
         """Return the signature of a download URL."""
         return hmac.new(self.secret, f"{path}?{expires}".encode(), "sha256").hexdigest()[:32]
@@ -133,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner = self.server.owner
         url = urlsplit(self.path)
         path = unquote(url.path)
-        if self.owner.faults.take_failure(path):
+        if self.owner.faults.take_failure(path) or self.owner.died:
             retry = self.owner.faults.retry_after
             self._json(
                 self.owner.faults.fail_status,

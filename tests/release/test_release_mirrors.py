@@ -55,11 +55,9 @@ def test_a_mirror_that_dies_in_mid_file_is_replaced_by_the_next_which_sends_only
     server.publish(large, tag=f"v{VERSION}")
     other.publish(large, tag=f"v{VERSION}")
 
-    def told(phase: Phase, done: int, total: int | None, file: str | None) -> None:
-        if phase is Phase.DOWNLOADING and done > size // 2:
-            server.faults.fail_times, server.faults.fail_status = 10_000, 500
+    server.faults.dies_after = size // 2
 
-    done = fetch(wanted(source=mirrors(server, other), connections=1), progress=told)
+    done = fetch(wanted(source=mirrors(server, other), connections=1))
 
     assert {f.name: f.sha256 for f in done.receipt.files} == files_of(large)
     assert 0 < other.bytes_sent < 0.75 * size
@@ -71,11 +69,9 @@ def test_a_mirror_with_another_archive_never_mixes_in(
     server.publish(large, tag=f"v{VERSION}")
     other.publish(good, tag=f"v{VERSION}")
 
-    def told(phase: Phase, done: int, total: int | None, file: str | None) -> None:
-        if phase is Phase.DOWNLOADING and done > large.stat().st_size // 2:
-            server.faults.fail_times = 10_000
+    server.faults.dies_after = large.stat().st_size // 2
 
-    done = fetch(wanted(source=mirrors(server, other), connections=1), progress=told)
+    done = fetch(wanted(source=mirrors(server, other), connections=1))
 
     assert {f.name: f.sha256 for f in done.receipt.files} == files_of(good)
 

@@ -35,6 +35,7 @@ class Wire(httpx.BaseTransport):
         self._connections = connections
         self._proxy = proxy
         self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._proxies: dict[tuple[str, str], str | None] = {}
         self._lock = Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -60,19 +61,24 @@ class Wire(httpx.BaseTransport):
             raise _translated(e, request) from e
         return httpx.Response(
             answer.status,
-            headers=list(answer.headers.iteritems()),
+            # As they came: http.client reads them so, and httpx would want ASCII.
+            headers=[(n.encode("latin-1"), v.encode("latin-1")) for n, v in answer.headers.iteritems()],
             stream=_Body(answer, request),
             request=request,
         )
 
     def close(self) -> None:
         """Close every connection."""
-        for pool in self._pools.values():
-            pool.clear()
+        with self._lock:
+            for pool in self._pools.values():
+                pool.clear()
 
     def _pool(self, url: httpx.URL) -> urllib3.PoolManager:
         """Return the connections of this URL's proxy, or the direct ones."""
-        proxy = self._proxy or _proxy_of(url)
+        place = (url.scheme, url.host)
+        if place not in self._proxies:
+            self._proxies[place] = self._proxy or _proxy_of(url)
+        proxy = self._proxies[place]
         with self._lock:
             if proxy not in self._pools:
                 self._pools[proxy] = self._made(proxy)

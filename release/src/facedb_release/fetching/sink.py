@@ -17,8 +17,10 @@ from zlib_ng import zlib_ng
 
 from facedb_release.fetching.digests import Sha256, sha256
 
-BLOCK_BYTES = 512 << 10
-BLOCKS = 6
+# Small enough to stay in the processor's cache from inflating over hashing to writing (measured: 512 KiB inflate
+# at 261 MB/s, 64 KiB at 305), large enough that threads seldom hand over.
+BLOCK_BYTES = 128 << 10
+BLOCKS = 16
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,12 @@ class Sink:
 
     def __init__(self, path: Path, begin: Written, sha: Sha256 | None = None) -> None:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        os.ftruncate(self._handle, begin.size)
-        os.lseek(self._handle, begin.size, os.SEEK_SET)
+        try:
+            os.ftruncate(self._handle, begin.size)
+            os.lseek(self._handle, begin.size, os.SEEK_SET)
+        except OSError:
+            os.close(self._handle)
+            raise
         self._size, self._crc, self._sha = begin.size, begin.crc32, sha or sha256(begin.state)
         self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         for _ in range(BLOCKS):
@@ -59,9 +65,11 @@ class Sink:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._failure = self._failure or InterruptedError()
-        self._full.put(None)
-        self._thread.join()
-        os.close(self._handle)
+        try:
+            self._full.put(None)
+            self._thread.join()
+        finally:
+            os.close(self._handle)
 
     def room(self) -> bytearray:
         """Return a free block of BLOCK_BYTES.
@@ -117,7 +125,7 @@ class Sink:
             try:
                 if self._failure is None:
                     self._take(item)
-            except OSError as e:
+            except BaseException as e:  # noqa: BLE001 - the edge of a thread: raised again to whoever fills it
                 self._failure = e
             finally:
                 if isinstance(item, tuple):
