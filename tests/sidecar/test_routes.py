@@ -11,6 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from enrolment import ASTRONAUT, ASTRONAUT_ID, jpeg
+from facedb_release.errors import Reason, SourceTrouble
+from facedb_release.publish.in_use import alone, require_unused
 from facedb_sidecar.app import create_app
 from facedb_sidecar.engine import Engine, LoadError
 from facedb_sidecar.photos import MOST_PIXELS
@@ -161,3 +163,20 @@ def test_metrics_name_the_loaded_release(client: TestClient) -> None:
         'facedb_sidecar_release_info{provider="CPUExecutionProvider",version="2026.02.18"}'
         in client.get("/metrics").text
     )
+
+
+def test_while_it_serves_nobody_imports_into_its_folder(served: Served) -> None:
+    settings = served.settings()
+    with TestClient(create_app(settings)) as client:
+        wait_ready(client)
+        with pytest.raises(SourceTrouble) as caught:
+            require_unused(settings.release_dir, ["performers.db"])
+        assert caught.value.reason is Reason.IN_USE
+    require_unused(settings.release_dir, ["performers.db"])
+
+
+def test_while_an_import_changes_the_folder_it_says_so(served: Served) -> None:
+    settings = served.settings()
+    with alone(settings.release_dir, []), TestClient(create_app(settings)) as client:
+        wait_ready(client)
+        assert client.get("/ready").json()["reason"] == "InUse"

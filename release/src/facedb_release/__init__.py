@@ -1,4 +1,4 @@
-"""What a face-recognition data release is: fetch it, verify it, publish it. Knows no cluster and no server."""
+"""What a face-recognition data release is: fetch, verify, publish it. Knows no cluster and no server."""
 
 import sys
 

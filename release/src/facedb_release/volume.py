@@ -22,6 +22,8 @@ from facedb_release.profiles import MIB, Profile
 PARTIAL = ".facedb-partial"
 JOURNAL = ".facedb-journal.json"
 IGNORED = frozenset({"lost+found"})
+# Receipts, journals, locks, backups: what this program keeps beside a release's files.
+OWN_PREFIX = ".facedb-"
 MARGIN_BYTES = 16 * MIB
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -40,7 +42,7 @@ def writing(folder: Path) -> Iterator[None]:
             yield
     except OSError as e:
         name = Path(e.filename).name if isinstance(e.filename, str) else None
-        if e.errno in _FULL:
+        if is_full(e):
             raise NoSpace(
                 f"The volume of {folder} is full. Make it larger, or remove old releases.", file=name
             ) from e
@@ -50,6 +52,11 @@ def writing(folder: Path) -> Iterator[None]:
             file=name,
             found=e.strerror,
         ) from e
+
+
+def is_full(error: OSError) -> bool:
+    """Whether this is what a volume without room says."""
+    return error.errno in _FULL
 
 
 @contextmanager
@@ -74,11 +81,8 @@ def claim(folder: Path, profile: Profile) -> Path:
     """
     partial = folder / PARTIAL
     ours = partial.exists() or (folder / receipt.NAME).exists()
-    known = {*profile.required, *profile.optional, receipt.NAME, receipt.NAME + ".new"}
-    known |= {PARTIAL, JOURNAL, JOURNAL + ".new"}
-    strangers = sorted(
-        p.name for p in folder.iterdir() if p.name not in IGNORED and (p.name not in known or not ours)
-    )
+    known = {*profile.required, *profile.optional} if ours else set()
+    strangers = sorted(p.name for p in folder.iterdir() if p.name not in known and not is_ours(p.name))
     if strangers:
         raise WrongRelease(
             Reason.ANOTHER_RELEASE,
@@ -92,6 +96,11 @@ def claim(folder: Path, profile: Profile) -> Path:
         partial.mkdir()
         receipt.sync_folder(folder)
     return partial
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name beside a release's files is no stranger: this program's, or the file system's."""
+    return name in IGNORED or name.startswith(OWN_PREFIX)
 
 
 def clear(folder: Path, keep: Collection[str] = ()) -> None:
@@ -138,7 +147,9 @@ def publish(folder: Path, names: Collection[str], made: receipt.Receipt, profile
 
 
 def tidy(folder: Path) -> None:
-    """Remove a workplace that outlived its receipt."""
-    (folder / JOURNAL).unlink(missing_ok=True)
+    """Remove a workplace that outlived its receipt; on a volume that is read-only there is none."""
+    for rest in (folder / JOURNAL, folder / (JOURNAL + ".new")):
+        if rest.exists():
+            rest.unlink()
     if (folder / PARTIAL).exists():
         shutil.rmtree(folder / PARTIAL)

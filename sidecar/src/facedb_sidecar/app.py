@@ -7,13 +7,16 @@ already answers ``/health`` and ``/ready``.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from fastapi.middleware.cors import CORSMiddleware
 
+from facedb_release.errors import ReleaseError
+from facedb_release.publish.in_use import hold
 from facedb_sidecar import logs, metrics
 from facedb_sidecar.engine import Engine
+from facedb_sidecar.engine.errors import LoadError
 from facedb_sidecar.routes import database, health, identify
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.settings import Settings
@@ -33,18 +36,18 @@ def create_app(settings: Settings | None = None, load: Callable[[], Engine] | No
     chosen = settings or Settings.from_env()
     logs.configure(chosen.log_level)
 
-    def from_folders() -> Engine:
-        return Engine.load(chosen.release_dir, chosen.models_dir, chosen.device)
-
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        serving = Serving(load or from_folders, waiting_limit=chosen.waiting_limit)
-        app.state.serving = serving
-        loading = asyncio.create_task(serving.load())
-        loading.add_done_callback(lambda _: metrics.record_release(serving.engine))
-        yield
-        await loading
-        serving.close()
+        with ExitStack() as held:
+            serving = Serving(
+                load or (lambda: _load_and_hold(chosen, held)), waiting_limit=chosen.waiting_limit
+            )
+            app.state.serving = serving
+            loading = asyncio.create_task(serving.load())
+            loading.add_done_callback(lambda _: metrics.record_release(serving.engine))
+            yield
+            await loading
+            serving.close()
 
     app = FastAPI(title=TITLE, version="0.1.2", lifespan=lifespan)
     _add_draining(app, chosen)
@@ -55,6 +58,19 @@ def create_app(settings: Settings | None = None, load: Callable[[], Engine] | No
     for part in (health, database, identify):
         app.include_router(part.router)
     return app
+
+
+def _load_and_hold(settings: Settings, held: ExitStack) -> Engine:
+    """Load the engine; as long as it serves, `facedb import` leaves the folder alone.
+
+    Raises:
+        LoadError: also InUse, while an import changes the folder.
+    """
+    try:
+        held.enter_context(hold(settings.release_dir))
+    except ReleaseError as error:
+        raise LoadError(str(error.reason), error.message) from error
+    return Engine.load(settings.release_dir, settings.models_dir, settings.device)
 
 
 def _add_draining(app: FastAPI, settings: Settings) -> None:

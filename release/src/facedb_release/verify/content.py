@@ -19,12 +19,11 @@ from facedb_release.receipt import FileRecord
 from facedb_release.version import Version
 
 BLOCK = 1 << 20
-_OWN = frozenset({receipt.NAME, volume.PARTIAL, *volume.IGNORED})
 
 
 def file_set(folder: Path, profile: Profile) -> tuple[tuple[str, ...], tuple[WrongRelease, ...]]:
     """Return the release's usable files, and a fault for each that is missing, strange, or no plain file."""
-    present = sorted(p.name for p in folder.iterdir() if p.name not in _OWN)
+    present = sorted(p.name for p in folder.iterdir() if not volume.is_ours(p.name))
     faults = [_missing(name) for name in profile.required if name not in present]
     usable = []
     for name in present:
