@@ -7,6 +7,7 @@ import resource
 import threading
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -231,7 +232,14 @@ def test_what_the_disk_says_reaches_whoever_fills_a_sink(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-HALF = Half(begin=40, packed=7, bits=3, last_byte=255, plain=5, crc32=9, sha256="00" * 112)
+def state_of(data: bytes) -> str:
+    sha = sha256()
+    sha.update(data)
+    return (sha.state() or b"").hex()
+
+
+HALF = Half(begin=40, packed=7, bits=3, last_byte=255, plain=5, crc32=9, sha256=state_of(b"12345"))
+PASSED = Passed(12, state_of(b"of the archive"))
 
 
 def test_a_journal_says_again_what_was_noted(tmp_path: Path) -> None:
@@ -239,21 +247,34 @@ def test_a_journal_says_again_what_was_noted(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"1234567")
     journal = Journal(tmp_path / "journal", "identity")
     journal.note_half("b", HALF)
-    done = FileRecord("a", 5, "ff" * 32)
-    journal.note_done(done, Passed(12, "11" * 112))
+    done = FileRecord("a", 5, hashlib.sha256(b"12345").hexdigest())
+    journal.note_done(done, PASSED)
 
     found = read_journal(tmp_path / "journal", "identity", tmp_path)
 
-    assert found == Begun({"a": done}, {"b": HALF}, Passed(12, "11" * 112))
+    assert found == Begun({"a": done}, {"b": HALF}, PASSED)
     assert read_journal(tmp_path / "journal", "another archive", tmp_path) == NOTHING
 
 
-def test_a_journal_is_believed_only_as_far_as_the_files_bear_it_out(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"1234")
+@pytest.mark.parametrize("content", [b"1234", b"12x45", b""], ids=["short", "changed", "empty"])
+def test_a_journal_is_believed_only_as_far_as_the_files_bear_it_out(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    (tmp_path / "b").write_bytes(content + b"and what was not noted any more")
     journal = Journal(tmp_path / "journal", "identity")
-    journal.note_half("b", HALF, Passed(12, "11" * 112))
-    journal.note_done(FileRecord("a", 5, "ff" * 32), Passed(12, "11" * 112))
+    journal.note_half("b", HALF, PASSED)
+    journal.note_half("c", HALF, PASSED)
+    journal.note_done(FileRecord("a", 5, hashlib.sha256(b"12345").hexdigest()), PASSED)
 
+    assert read_journal(tmp_path / "journal", "identity", tmp_path) == NOTHING
+
+
+@pytest.mark.parametrize("state", ["", "zz", "00" * 112, "11" * 112, "ff" * 112])
+def test_a_state_of_a_hash_that_is_damaged_is_not_given_to_c_code(tmp_path: Path, state: str) -> None:
+    (tmp_path / "b").write_bytes(b"12345")
+    Journal(tmp_path / "journal", "identity").note_half("b", replace(HALF, sha256=state))
+    assert read_journal(tmp_path / "journal", "identity", tmp_path) == NOTHING
+
+    Journal(tmp_path / "journal", "identity").note_half("b", HALF, Passed(12, state))
     assert read_journal(tmp_path / "journal", "identity", tmp_path) == NOTHING
 
 

@@ -104,6 +104,10 @@ def _begin(origin: Origin, contents: Contents, wanted: FetchRequest, *, fresh: b
     begun = NOTHING
     if not fresh:
         begun = read_journal(wanted.into / volume.JOURNAL, identity, wanted.into / volume.PARTIAL)
+    hashed = (wanted.digest or origin.asset.digest) is not None
+    if hashed and begun.passed is None and not _took(begun, wanted):
+        # It was not hashed as it passed, so it is of no use; nor may the journal go on speaking of it.
+        begun = NOTHING
     keep = {*begun.done, *begun.half}
     volume.clear(wanted.into, keep)
     return begun if keep else NOTHING
@@ -124,7 +128,16 @@ def _from_previous(
             taken[record.name] = record
             journal.note_done(record)
     half = {name: h for name, h in begun.half.items() if name not in taken}
-    return Begun({**begun.done, **taken}, half, None) if taken else begun, bool(taken)
+    took = bool(taken) or _took(begun, wanted)
+    return Begun({**begun.done, **taken}, half, None) if taken else begun, took
+
+
+def _took(begun: Begun, wanted: FetchRequest) -> bool:
+    """Whether an earlier run, that was stopped, took files of the release before."""
+    previous = read_previous(wanted.previous) if wanted.digest is None else None
+    if previous is None or begun.passed is not None:
+        return False
+    return any(begun.done.get(f.name) == f for f in previous.files)
 
 
 def _to_write(contents: Contents, begun: Begun) -> int:

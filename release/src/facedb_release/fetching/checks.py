@@ -7,9 +7,11 @@ order.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from threading import Semaphore, Thread
+from typing import Any, TypeVar
 
 from facedb_release.profiles import Profile
 from facedb_release.receipt import FileRecord
@@ -36,7 +38,8 @@ class EarlyChecks:
         self._folder = folder
         self._profile = profile
         self._limits = limits
-        self._pool = ThreadPoolExecutor(AT_A_TIME, "facedb-check")
+        self._places = Semaphore(AT_A_TIME)
+        self._begun: list[Future[Any]] = []
         self._missing_maps: set[str] | None = None
         self._maps: Future[Maps] | None = None
         self._databases: dict[str, Future[DatabaseFacts]] = {}
@@ -46,7 +49,8 @@ class EarlyChecks:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for begun in self._begun:
+            begun.cancel()
 
     def expect(self, names: Collection[str]) -> None:
         """Say which files will come: the maps are read together, once all of them are there."""
@@ -56,17 +60,17 @@ class EarlyChecks:
         """Begin the check of a file that is whole."""
         name = record.name
         if name in self._profile.indices and self._limits.sample:
-            self._indices[name] = self._pool.submit(self._index, self._folder / name)
+            self._indices[name] = self._submit(partial(self._index, self._folder / name))
         if name in self._profile.databases:
             tables, seconds = self._profile.databases[name], self._limits.database_seconds
-            self._databases[name] = self._pool.submit(
-                read_database, self._folder / name, tables, seconds=seconds
+            self._databases[name] = self._submit(
+                partial(read_database, self._folder / name, tables, seconds=seconds)
             )
         if self._missing_maps is not None and name in self._missing_maps:
             self._missing_maps.discard(name)
             if not self._missing_maps:
                 seconds = self._limits.map_seconds
-                self._maps = self._pool.submit(read_maps, self._folder, self._profile, seconds=seconds)
+                self._maps = self._submit(partial(read_maps, self._folder, self._profile, seconds=seconds))
 
     def started(self) -> Started:
         """Return what verification may wait for; checks that were not begun are begun then."""
@@ -79,6 +83,22 @@ class EarlyChecks:
             return begun.result() if begun else self._index(self._folder / name)
 
         return Started(_waiter(self._maps), database if self._databases else None, index)
+
+    def _submit(self, check: Callable[[], T]) -> Future[T]:
+        """Begin a check in a daemon: a process that is told to stop waits for an executor's threads."""
+        future: Future[T] = Future()
+
+        def work() -> None:
+            with self._places:
+                if future.set_running_or_notify_cancel():
+                    try:
+                        future.set_result(check())
+                    except BaseException as e:  # noqa: BLE001 - the edge of a thread: raised by result()
+                        future.set_exception(e)
+
+        self._begun.append(future)
+        Thread(target=work, name="facedb-check", daemon=True).start()
+        return future
 
     def _index(self, path: Path) -> tuple[str, ...]:
         """Check one index; its labels are those of its own header, since the maps may still be coming."""

@@ -11,11 +11,14 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import hashlib
+import struct
 from functools import lru_cache
 from typing import Protocol
 
 STATE_BYTES = 112
-_DIGEST_BYTES = 32
+_DIGEST_BYTES, _BLOCK_BYTES = 32, 64
+# Of SHA256_CTX: bytes of the block at hand, and the digest's length.
+_LAST = struct.Struct("=2I")
 _NAMES = ("libcrypto.so.3", "libcrypto.so.1.1")
 
 
@@ -39,9 +42,17 @@ def sha256(state: bytes | None = None) -> Sha256:
         ValueError: if the state is none, or cannot be used here.
     """
     library = _library()
-    if state is not None and (library is None or len(state) != STATE_BYTES):
+    if state is not None and (library is None or not _is_state(state)):
         raise ValueError("this state of a sha256 cannot be used")
     return _Hashlib() if library is None else _OpenSsl(library, state)
+
+
+def _is_state(state: bytes) -> bool:
+    """Whether C code may be given this: a damaged one would make it write beyond its block."""
+    if len(state) != STATE_BYTES:
+        return False
+    held, digest = _LAST.unpack_from(state, STATE_BYTES - _LAST.size)
+    return bool(held < _BLOCK_BYTES and digest == _DIGEST_BYTES)
 
 
 class _Hashlib:

@@ -133,7 +133,9 @@ def _by_patch(archive: str, run: _Run) -> Receipt | None:
         with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
             arrived = arrive_patched(origin, wanted, previous, run.progress, checks)
             return _verified(arrived, None, run, checks)
-    except (WrongRelease, SourceTrouble) as e:
+    except (WrongRelease, SourceTrouble, OSError) as e:
+        if isinstance(e, OSError) and volume.is_full(e):
+            raise
         log.info("%s is not used: %s", name, e)
         volume.clear(wanted.into)
         return None

@@ -1,23 +1,27 @@
 """What a half-done fetch has on disk already, so that another process goes on instead of beginning again.
 
 Written beside the half-written files, whole or not at all, after the bytes that it speaks of. It is trusted
-only for an archive of the same size with the very same directory, and every file is still held against its
-CRC and sha256 at its end.
+only for an archive of the same size with the very same directory, and only where the files, read again, have
+the hashes that it notes: a hash that is taken up again would never see what the disk lost in between.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
 from threading import Lock
 
+from facedb_release.fetching.digests import sha256
 from facedb_release.profiles import MIB
 from facedb_release.receipt import FileRecord
 from facedb_release.strictjson import parse_json
 
 FORMAT = 1
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -125,22 +129,48 @@ def read_journal(path: Path, identity: str, folder: Path) -> Begun:
             half={name: Half(**h) for name, h in raw["half"].items()},
             passed=Passed(**raw["passed"]) if raw["passed"] else None,
         )
+        return _on_disk(folder, begun)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return NOTHING
-    return _on_disk(folder, begun)
 
 
 def _on_disk(folder: Path, begun: Begun) -> Begun:
-    """Keep what the files bear out."""
+    """Keep what the files bear out, byte for byte.
 
-    def size(name: str) -> int:
-        try:
-            return (folder / name).stat().st_size
-        except OSError:
-            return -1
-
-    done = {n: r for n, r in begun.done.items() if size(n) == r.size}
-    half = {n: h for n, h in begun.half.items() if size(n) >= h.plain}
+    Raises:
+        ValueError: if a state of a hash cannot be used here.
+    """
+    done = {n: r for n, r in begun.done.items() if _hash(folder / n, r.size, whole=True) == r.sha256}
+    half = {n: h for n, h in begun.half.items() if _hash(folder / n, h.plain) == _said(h.sha256)}
+    if begun.passed:
+        _said(begun.passed.sha256)
     # The archive's hash covers files that must then all be there.
     whole = len(done) == len(begun.done) and len(half) == len(begun.half)
     return Begun(done, half, begun.passed if whole else None)
+
+
+def _said(state: str) -> str:
+    """Return the digest that a state stands for."""
+    return sha256(bytes.fromhex(state)).hexdigest()
+
+
+def _hash(path: Path, size: int, *, whole: bool = False) -> str | None:
+    """Return the sha256 of the first `size` bytes; None when there are fewer, or more than the whole."""
+    try:
+        with path.open("rb", buffering=0) as f:
+            if whole and os.fstat(f.fileno()).st_size != size:
+                return None
+            return _hash_of(f, size)
+    except OSError:
+        return None
+
+
+def _hash_of(f: FileIO, size: int) -> str | None:
+    sha = sha256()
+    while size:
+        block = f.read(min(BLOCK, size))
+        if not block:
+            return None
+        sha.update(block)
+        size -= len(block)
+    return sha.hexdigest()

@@ -93,6 +93,9 @@ class Origin:
             except AssetReplaced:
                 raise
             except SourceTrouble as e:
+                if still_wanted is not None and not still_wanted():
+                    # The addresses left are for whoever comes next.
+                    raise
                 self._replace(now, e)
 
     def stream(self) -> Iterator[bytes]:

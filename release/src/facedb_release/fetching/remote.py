@@ -17,9 +17,18 @@ import httpx
 from facedb_release.errors import AssetReplaced, Reason
 from facedb_release.fetching.throttle import Throttle
 from facedb_release.sources.asset import Asset
-from facedb_release.transport import Patience, Refused, patiently, request, shown, unavailable
+from facedb_release.transport import (
+    Patience,
+    Refused,
+    patiently,
+    read_answer,
+    request,
+    shown,
+    unavailable,
+)
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
+_PLAIN = re.compile(r"[\x20-\x7e]+")
 
 
 @dataclass
@@ -102,15 +111,18 @@ class RemoteFile:
         """
         got: list[bytes] = []
         at, failures = start, 0
-        while at < end:
+        wanted = still_wanted or (lambda: True)
+        while at < end and wanted():
             began = at
             try:
                 for piece in self._part(at, end):
                     got.append(piece)
                     at += len(piece)
-                    if still_wanted is not None and not still_wanted():
+                    if not wanted():
                         return got
             except Refused as e:
+                if not wanted():
+                    return got
                 # Whatever moved forward earns fresh patience: a bad link may cut a hundred times.
                 failures = 1 if at - began >= self._patience.min_bytes else failures + 1
                 self._before_next(failures, e)
@@ -150,8 +162,8 @@ class RemoteFile:
         headers = dict(self._asset.headers)
         if self.ranges:
             headers["Range"] = f"bytes={start}-{end - 1}"
-            if self._facts.validator and not self._facts.validator.startswith("W/"):
-                headers["If-Range"] = self._facts.validator
+            if _can_be_asked(self._facts.validator):
+                headers["If-Range"] = self._facts.validator or ""
         with request(self._client, self._asset.url, headers) as response:
             self._check(response, start, end)
             yield from self._counted(response, end - start)
@@ -227,7 +239,7 @@ def open_remote(client: httpx.Client, asset: Asset, patience: Patience, tally: T
                 raise asset.missing
             found.append(_facts(response))
             # Read to its end, the connection can be used again.
-            return b"".join(response.iter_raw()) if found[-1].ranges else b""
+            return read_answer(response, asset.url, max_bytes=1) if found[-1].ranges else b""
 
     patiently(patience, attempt)
     facts = found[-1]
@@ -237,6 +249,13 @@ def open_remote(client: httpx.Client, asset: Asset, patience: Patience, tally: T
         raise unavailable(asset.url, f"it has {facts.size} bytes where its release promises {asset.size}")
     tally.total = facts.size
     return RemoteFile(client, asset, patience, facts, tally)
+
+
+def _can_be_asked(validator: str | None) -> bool:
+    """Whether If-Range may hold it: strong, and of characters that a header may have."""
+    return (
+        validator is not None and not validator.startswith("W/") and _PLAIN.fullmatch(validator) is not None
+    )
 
 
 def _facts(response: httpx.Response) -> Opened:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from zlib_ng import zlib_ng
 
+from facedb_release import volume
 from facedb_release.archive.directory import Member
 from facedb_release.copying import clone, hash_file
 from facedb_release.errors import ReleaseError
@@ -44,16 +45,29 @@ def _is_same(member: Member, old: FileRecord, manifest: Manifest, path: Path) ->
     if member.size != old.size:
         return False
     listed = manifest.checksums.get(member.name)
-    return listed == old.sha256 if listed is not None else _crc32(path) == member.crc32
+    if listed is not None:
+        return listed == old.sha256
+    try:
+        return _crc32(path) == member.crc32
+    except OSError:
+        return False
 
 
 def take(record: FileRecord, source: Path, target: Path) -> bool:
-    """Copy a file, by shared blocks where the file system can; false when it is no longer what it was."""
+    """Copy a file, by shared blocks where the file system can; false when it is no longer what it was.
+
+    Raises:
+        OSError: if the volume is full.
+    """
     target.unlink(missing_ok=True)
-    clone(source, target)
-    if hash_file(target).sha256 == record.sha256:
-        return True
-    target.unlink()
+    try:
+        clone(source, target)
+        if hash_file(target).sha256 == record.sha256:
+            return True
+    except OSError as e:
+        if volume.is_full(e):
+            raise
+    target.unlink(missing_ok=True)
     return False
 
 

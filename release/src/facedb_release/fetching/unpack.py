@@ -155,16 +155,17 @@ def _side_by_side(
 def _run_all(work: Callable[[], None], count: int, windows: Windows) -> None:
     """Run the work in so many threads; when told to stop, only after all of them ended."""
     threads = [threading.Thread(target=work, name=f"facedb-lane-{i}", daemon=True) for i in range(count)]
-    for thread in threads:
-        thread.start()
     try:
+        for thread in threads:
+            thread.start()
         for thread in threads:
             thread.join()
     except BaseException:
         # Nobody may still write when the caller tidies up.
         windows.close()
         for thread in threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         raise
 
 

@@ -151,6 +151,9 @@ class Windows:
                 return
             with self._changed:
                 self._busy -= 1
+                if self._closed:
+                    # It may be but a part, since nobody wanted the rest.
+                    return
                 lane.ready[start] = pieces
                 if len(lane.ready) >= PLENTY:
                     self._useful = max(FEWEST, self._useful - 1)
