@@ -60,8 +60,10 @@ class Faults:
         self.stalled.set()
         self._resumed.wait()
 
-    def take_failure(self, path: str) -> bool:
-        """Use up one of the failures to come, when this path is to fail."""
+    def take_failure(self, path: str, sent: int = 0) -> bool:
+        """Use up one of the failures to come, when this path is to fail; after its death everything does."""
+        if self.dies_after is not None and sent >= self.dies_after:
+            return True
         with self._lock:
             if self.fail_times <= 0 or not path.startswith(self.fail_prefix):
                 return False

@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -84,9 +83,7 @@ class ReleaseServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.faults.resume()
         self.http.shutdown()
         self.http.server_close()
@@ -103,12 +100,6 @@ class ReleaseServer:
         except OSError:
             target.write_bytes(asset.read_bytes())
         return target
-
-    @property
-    def died(self) -> bool:
-        """Whether it has sent all that it was to send."""
-        last = self.faults.dies_after
-        return last is not None and self.bytes_sent >= last
 
     def sign(self, path: str, expires: int) -> str:
         """Return the signature of a download URL."""
@@ -139,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.owner = self.server.owner
         url = urlsplit(self.path)
         path = unquote(url.path)
-        if self.owner.faults.take_failure(path) or self.owner.died:
+        if self.owner.faults.take_failure(path, self.owner.bytes_sent):
             retry = self.owner.faults.retry_after
             self._json(
                 self.owner.faults.fail_status,

@@ -1,6 +1,6 @@
 """A question about a hostile file → its answer, from a process that may die of it.
 
-Called by counts and database; the other end is reader.py. What the file can reach is one small process
+Called by counts, database and index; the other end is reader.py. What the file can reach is one small process
 without secrets in its environment: limited in memory, time, open files and the length of its answer, and in a
 session of its own, so that nothing of it is left when its time is over.
 """
@@ -25,6 +25,8 @@ MAX_ANSWER = 8 << 20
 # A question must fit into the pipe, because nobody reads while it is written.
 MAX_QUESTION = 60_000
 COMMAND = ("-I", "-m", "facedb_release.verify.reader")
+# Threads of the linear algebra take address space by the gigabyte, and none is needed.
+_SET = {"OPENBLAS_NUM_THREADS": "1"}
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
@@ -58,7 +60,16 @@ def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, lea
     """
     cpu_seconds = leash.cpu_seconds or max(1, int(leash.seconds) + 1)
     limits = {"cpu_seconds": cpu_seconds, "memory_bytes": leash.memory_bytes}
-    text = json.dumps({"job": job, "file": file, "reason": reason, "limits": limits, "question": question})
+    text = json.dumps(
+        {
+            "job": job,
+            "file": file,
+            "reason": reason,
+            "limits": limits,
+            "parent": os.getpid(),
+            "question": question,
+        }
+    )
     if len(text) > MAX_QUESTION:
         raise ValueError(f"a question of {len(text)} characters is too long")
     said, status = _run(text.encode(), leash.seconds, file, reason)
@@ -88,7 +99,7 @@ def _run(question: bytes, seconds: float, file: str, reason: Reason) -> tuple[by
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={key: os.environ[key] for key in _KEPT if key in os.environ},
+        env={key: os.environ[key] for key in _KEPT if key in os.environ} | _SET,
         start_new_session=True,
     )
     with child:
@@ -120,12 +131,20 @@ def _talk(child: subprocess.Popen[bytes], question: bytes, deadline: float) -> b
         while ready.select(max(0.0, deadline - time.monotonic())):
             block = os.read(child.stdout.fileno(), 1 << 16)
             if not block:
-                child.wait(max(0.0, deadline - time.monotonic()) + 1.0)
-                return bytes(said)
+                return _ended(child, bytes(said), deadline)
             said += block
             if len(said) > MAX_ANSWER:
                 raise OverflowError
     raise TimeoutError
+
+
+def _ended(child: subprocess.Popen[bytes], said: bytes, deadline: float) -> bytes:
+    """Wait for the end of a child that has closed its mouth; it may live on all the same."""
+    try:
+        child.wait(max(0.0, deadline - time.monotonic()) + 1.0)
+    except subprocess.TimeoutExpired as e:
+        raise TimeoutError from e
+    return said
 
 
 def _last_line(said: bytes) -> dict[str, Any] | None:

@@ -6,24 +6,17 @@ with limits, first walks the whole graph (graph.py) and only then opens the file
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import json
 import math
-import os
-import select
-import signal
 import struct
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import IO, Any, NoReturn, cast
+from typing import NoReturn
 
 from facedb_release.errors import Reason, WrongRelease
+from facedb_release.verify.child import Leash, ask
 
 # magic, version, dimensions, space, storage, max norm, order preserving; then the graph's own header.
 _HEAD = struct.Struct("<4siiBBf?")
@@ -39,7 +32,6 @@ FREE_ROOM = 1 << 20
 ROOM_BYTES = 64
 # A good graph leaves a few vectors behind: 16 of 10,000 at ef 200 (measured).
 NEEDED_SHARE = 0.9
-MOST_SAID_BYTES = 1 << 16
 
 
 class Storage(IntEnum):
@@ -184,85 +176,20 @@ def check_opens(
         return
     header = read_header(path)
     asked = [] if missing else list(labels[:: max(1, -(-len(labels) // sample))])
-    question = {
-        "path": str(path),
-        "query": not missing,
-        "labels": asked,
-        "memory_bytes": 2 * path.stat().st_size + header.room * (header.record + ROOM_BYTES) + extra_bytes,
-        "cpu_seconds": int(seconds) + 1,
-        "parent": os.getpid(),
-    }
-    _judge(path.name, _ask(path.name, json.dumps(question), seconds), len(asked))
+    memory = 2 * path.stat().st_size + header.room * (header.record + ROOM_BYTES) + extra_bytes
+    answer = ask(
+        "index",
+        {"path": str(path), "query": not missing, "labels": asked},
+        file=path.name,
+        reason=Reason.CORRUPT_INDEX,
+        leash=Leash(seconds, memory),
+    )
+    found = answer.get("found", -1)
+    if "error" in answer or not isinstance(found, int) or found < NEEDED_SHARE * len(asked):
+        what = answer.get("error") or "its vectors do not find themselves"
+        corrupt(path.name, str(what), f"at least {NEEDED_SHARE:.0%} of {len(asked)}", found)
     if missing:
         yield "the indices were checked and not queried, because voyager is not installed here"
-
-
-def _judge(file: str, answer: Mapping[str, Any], asked: int) -> None:
-    """Refuse what the child refused, or what does not find enough of its own."""
-    if "message" in answer:
-        expected, found = answer.get("expected"), answer.get("found")
-        message = str(answer["message"])
-        raise WrongRelease(Reason.CORRUPT_INDEX, message, file=file, expected=expected, found=found)
-    found = answer.get("found", -1)
-    if "error" in answer or not isinstance(found, int) or found < NEEDED_SHARE * asked:
-        what = answer.get("error") or "its vectors do not find themselves"
-        corrupt(file, str(what), f"at least {NEEDED_SHARE:.0%} of {asked}", found)
-
-
-def _ask(file: str, question: str, seconds: float) -> dict[str, Any]:
-    """Run the child and return what it says."""
-    command = [sys.executable, "-I", "-m", "facedb_release.verify.selfquery"]
-    # No secrets for a process that reads hostile bytes. Threads of the linear algebra would take address
-    # space by the gigabyte, and none is needed.
-    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "LANG")}
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        env=keep | {"OPENBLAS_NUM_THREADS": "1"},
-    ) as child:
-        try:
-            said = _said(child, question.encode(), time.monotonic() + seconds)
-        except TimeoutError:
-            corrupt(file, "opening and querying it did not end", f"at most {seconds:.0f} s", "no answer")
-        finally:
-            child.kill()
-    if child.returncode < 0:
-        name = signal.Signals(-child.returncode).name
-        corrupt(file, "opening and querying it kills the process", "an answer", name)
-    last = said.decode(errors="replace").rstrip().rpartition("\n")[2]
-    if child.returncode or not last.startswith("{"):
-        corrupt(file, "it cannot be opened and queried", "an answer", last[-200:])
-    answer = json.loads(last)
-    return answer if isinstance(answer, dict) else {}
-
-
-def _said(child: subprocess.Popen[bytes], question: bytes, deadline: float) -> bytes:
-    """Ask, and read what the child says until it ends: some kilobytes at most.
-
-    Raises:
-        TimeoutError: it did not end in time, or it says too much.
-    """
-    into, out = cast(IO[bytes], child.stdin), cast(IO[bytes], child.stdout)
-    # It may have died already; then it says why.
-    with contextlib.suppress(BrokenPipeError), into:
-        into.write(question)
-    said = bytearray()
-    wait = select.poll()
-    wait.register(out, select.POLLIN)
-    while len(said) < MOST_SAID_BYTES:
-        if not wait.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise TimeoutError
-        part = os.read(out.fileno(), MOST_SAID_BYTES)
-        if not part:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(max(0.0, deadline - time.monotonic()))
-                return bytes(said)
-            break
-        said += part
-    raise TimeoutError
 
 
 def corrupt(file: str, what: str, expected: object, found: object) -> NoReturn:

@@ -1,71 +1,37 @@
-"""The child process that checks an index, opens it and asks it for its own vectors. Run by index.check_opens.
+"""One index → checked, opened, and asked for its own vectors. A job of reader.py, which may die of it.
 
-Reads one JSON question on stdin and writes one line of JSON on stdout. It may be killed by what it reads:
-that is why it is a process. It limits itself before it looks at the file, and never writes one.
+Imports numpy and voyager, so only the child that needs it imports this.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import resource
-import signal
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facedb_release.errors import WrongRelease
+from facedb_release.verify.graph import check_graph
+from facedb_release.verify.index import read_header
 
 NEAR = 10
 EXACT = 1e-3
 EF = 200
-OPEN_FILES = 32
-PR_SET_PDEATHSIG = 1
 
 
-def main() -> None:
-    """Answer the question on stdin."""
-    question = json.load(sys.stdin)
-    confine(question)
-    answer = check(Path(question["path"]))
-    if question["query"] and not answer:
-        answer = ask(question["path"], question["labels"])
-    sys.stdout.write("\n" + json.dumps(answer or {"found": 0}) + "\n")
+def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the whole file without voyager; only then open it and ask.
 
+    Args:
+        question: `path`; `query`: whether to open it with voyager; `labels` to ask for.
 
-def confine(question: dict[str, Any]) -> None:
-    """Limit this process: memory, time, files; and let it die with its parent."""
-    limits = {
-        resource.RLIMIT_AS: question["memory_bytes"],
-        resource.RLIMIT_CPU: question["cpu_seconds"],
-        resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_FSIZE: 0,
-        resource.RLIMIT_NOFILE: OPEN_FILES,
-    }
-    for kind, most in limits.items():
-        _, hard = resource.getrlimit(kind)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
-    if sys.platform == "linux":
-        import ctypes
+    Returns:
+        `found`: how many of the labels found themselves; `error`: what voyager says against it.
 
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    # It may have died before the line above.
-    if os.getppid() != question["parent"]:
-        raise SystemExit("the parent is gone")
-
-
-def check(path: Path) -> dict[str, Any]:
-    """Check the whole file without voyager → nothing, or why it is refused."""
-    from facedb_release.verify.graph import check_graph
-    from facedb_release.verify.index import read_header
-
-    try:
-        check_graph(path, read_header(path))
-    except WrongRelease as e:
-        return {"message": e.message, "expected": e.expected, "found": e.found}
-    return {}
+    Raises:
+        WrongRelease: CorruptIndex.
+    """
+    path = Path(question["path"])
+    check_graph(path, read_header(path))
+    return ask(str(path), question["labels"]) if question["query"] else {"found": 0}
 
 
 def ask(path: str, labels: Sequence[int]) -> dict[str, Any]:
@@ -91,7 +57,3 @@ def ask(path: str, labels: Sequence[int]) -> dict[str, Any]:
     except (RuntimeError, ValueError, OSError, MemoryError) as e:
         return {"error": f"voyager refuses it ({str(e)[:200]})", "found": 0}
     return {"found": found}
-
-
-if __name__ == "__main__":
-    main()
