@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
+import cli_tables
 from facedb_operator.names import Condition
 from facedb_operator.names import Reason as OperatorReason
+from facedb_release import receipt, volume
+from facedb_release.errors import ExitCode
 from facedb_release.errors import Reason as ReleaseReason
+from facedb_release.profiles import PROFILES, FileSet
 
 ROOT = Path(__file__).resolve().parents[1]
 REASONS = (ROOT / "docs" / "reasons.md").read_text()
 README = (ROOT / "README.md").read_text()
+PIPELINE = (ROOT / "docs" / "release-pipeline.md").read_text()
+COMMAND = (ROOT / "docs" / "facedb-command.md").read_text()
+RELEASE = ROOT / "release" / "src" / "facedb_release"
 
 
 @pytest.mark.parametrize("word", [*Condition, *OperatorReason, *ReleaseReason])
@@ -43,3 +50,45 @@ def test_commands_of_the_readme_exist(target: str) -> None:
 def test_links_lead_somewhere(path: Path) -> None:
     local = [link for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()) if "//" not in link]
     assert [link for link in local if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", sorted(cli_tables.commands()))
+def test_every_command_has_a_section_with_every_option(name: str) -> None:
+    section = COMMAND.partition(f"## facedb {name}\n")[2].partition("\n## ")[0]
+    shown = set(re.findall(r"^\| `([^` ]+)", section.replace("\\|", "|"), re.MULTILINE))
+    wanted = {option.split()[0] for option in cli_tables.options(cli_tables.commands()[name])}
+    assert wanted - shown == set(), "write it: python tests/cli_tables.py"
+
+
+def test_the_tables_of_options_are_those_of_the_program() -> None:
+    assert cli_tables.with_tables(COMMAND) == COMMAND, "write them: python tests/cli_tables.py"
+
+
+def test_every_option_that_the_pages_name_exists() -> None:
+    known = {option for c in cli_tables.commands().values() for option in cli_tables.options(c)}
+    others = {"--install-completion"}
+    pages = COMMAND + PIPELINE + README.partition("## Without a cluster")[2].partition("\n## ")[0]
+    # Not those of other programs: a line that begins with another one, and Markdown's rules.
+    lines = [line for line in pages.splitlines() if not re.search(r"helm|docker|kubectl|uv |pip ", line)]
+    named = {o for line in lines for o in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", line)}
+    assert named - known - others == set()
+
+
+def test_every_variable_of_the_environment_is_explained() -> None:
+    code = "".join(file.read_text() for file in RELEASE.rglob("*.py"))
+    named = set(re.findall(r"\b(?:FACEDB|AWS)_[A-Z0-9_]*[A-Z0-9]\b", code))
+    # Of the variables that only say that there are credentials, the page speaks in general.
+    named = {name for name in named if not name.startswith(("AWS_WEB_", "AWS_CONTAINER_"))}
+    assert "FACEDB_TOKEN" in named
+    assert [name for name in sorted(named) if name not in PIPELINE + COMMAND] == []
+
+
+@pytest.mark.parametrize("code", ExitCode)
+def test_every_exit_code_is_explained(code: ExitCode) -> None:
+    assert re.search(rf"^\| {code.value} \|", PIPELINE, re.MULTILINE)
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: str(profile.name))
+def test_every_file_of_a_release_and_of_its_folder_is_explained(profile: FileSet) -> None:
+    own = (receipt.NAME, volume.PARTIAL, volume.JOURNAL)
+    assert [name for name in (*profile.known, *own) if f"`{name}" not in PIPELINE] == []
