@@ -35,6 +35,7 @@ class Outcome:
         file: the file the refusal is about.
         expected: what should have been there.
         found: what was there.
+        signed_by: id of the key whose signature was asked for and was good.
     """
 
     ok: bool
@@ -52,6 +53,7 @@ class Outcome:
     file: str | None = None
     expected: str | None = None
     found: str | None = None
+    signed_by: str | None = None
 
     def to_json(self) -> str:
         """Return the JSON text, at most 4096 bytes of ASCII; long texts and late warnings are cut to fit."""
@@ -138,4 +140,5 @@ def _shortened(outcome: Outcome, cut: int) -> Outcome:
         file=short(outcome.file, cut),
         expected=short(outcome.expected, cut),
         found=short(outcome.found, cut),
+        signed_by=short(outcome.signed_by, cut),
     )

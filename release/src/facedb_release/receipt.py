@@ -42,6 +42,7 @@ class Receipt:
         face_count: of the manifest, gaps included.
         verified_at: RFC 3339, UTC.
         warnings: what was odd.
+        signed_by: id of the key whose signature was asked for and was good; None when none was asked for.
     """
 
     version: str
@@ -51,6 +52,7 @@ class Receipt:
     face_count: int
     verified_at: str
     warnings: tuple[str, ...]
+    signed_by: str | None = None
 
 
 def read_receipt(folder: Path) -> Receipt:
@@ -118,6 +120,7 @@ def _parse(data: bytes) -> Receipt:
         face_count=int(raw["face_count"]),
         verified_at=str(raw["verified_at"]),
         warnings=tuple(str(w) for w in raw["warnings"]),
+        signed_by=None if raw.get("signed_by") is None else str(raw["signed_by"]),
     )
 
 

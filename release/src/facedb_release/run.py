@@ -35,6 +35,7 @@ class Finished:
     performer_count: int | None = None
     face_count: int | None = None
     warnings: tuple[str, ...] = ()
+    signed_by: str | None = None
 
 
 Work = Callable[[Progress, Tally], Finished]
@@ -118,6 +119,7 @@ def _good(done: Finished, tally: Tally) -> Outcome:
         performer_count=done.performer_count,
         face_count=done.face_count,
         warnings=done.warnings,
+        signed_by=done.signed_by,
     )
 
 

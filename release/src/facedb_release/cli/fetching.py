@@ -195,13 +195,15 @@ def _row(one: Available) -> tuple[str, ...]:
 def _fetched(done: Fetched) -> Finished:
     receipt = done.receipt
     verb = "was there already" if done.already_there else "was fetched and verified"
+    signed = f", signed by {receipt.signed_by}" if receipt.signed_by else ""
     return Finished(
         reason="AlreadyThere" if done.already_there else "Fetched",
         message=f"Release {receipt.version} {verb}: {receipt.performer_count} performers, "
-        f"{receipt.face_count} faces.",
+        f"{receipt.face_count} faces{signed}.",
         version=receipt.version,
         digest=receipt.digest,
         performer_count=receipt.performer_count,
         face_count=receipt.face_count,
         warnings=receipt.warnings,
+        signed_by=receipt.signed_by,
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from facedb_release.cli import options
 from facedb_release.cli.answers import Answer
 from facedb_release.fetching.remote import Tally
 from facedb_release.progress import Progress
@@ -29,19 +30,20 @@ def import_command(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="DATA_DIR alone: exchange its files with the backup.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")] = False,
+    public_key: options.KeyOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Put a verified release into a data folder, all or nothing; the files before are kept as a backup."""
     if len(places) != (1 if rollback else 2):
         wanted = "--rollback DATA_DIR" if rollback else "RELEASE DATA_DIR"
         raise typer.BadParameter(f"exactly {wanted} is wanted", param_hint="RELEASE DATA_DIR")
-    answer, data = Answer(as_json=as_json), places[-1]
+    answer, data, policy = Answer(as_json=as_json), places[-1], options.policy_of(public_key)
 
     def work(progress: Progress, _: Tally) -> Finished:
         if rollback:
             done = roll_back(data)
         else:
-            done = import_release(ImportRequest(places[0], data), progress=progress)
+            done = import_release(ImportRequest(places[0], data, policy=policy), progress=progress)
         answer.details, answer.lines = _details(done), _lines(done, data)
         return _finished(done, data, "RolledBack" if rollback else "Imported")
 

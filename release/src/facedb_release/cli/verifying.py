@@ -101,4 +101,5 @@ def _described(good: Verified, place: str) -> Finished:
         performer_count=manifest.performer_count,
         face_count=manifest.face_count,
         warnings=good.warnings,
+        signed_by=good.signed_by,
     )

@@ -27,7 +27,7 @@ from facedb_release.receipt import NAME, Receipt, contents_digest, read_receipt
 from facedb_release.sources.asset import Asset
 from facedb_release.sources.offers import resolve, sibling
 from facedb_release.transport import open_client
-from facedb_release.verify.release import verify_release
+from facedb_release.verify.release import check_signed, verify_release
 from facedb_release.version import Version, parse_version
 
 __all__ = ["FetchRequest", "Fetched", "fetch"]
@@ -86,7 +86,8 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
     """Return the folder's receipt when it is for what is wanted; None without one, or with damaged files.
 
     Raises:
-        WrongRelease: AnotherRelease, when the folder holds something else.
+        WrongRelease: AnotherRelease, when the folder holds something else; MissingSignature or
+            InvalidSignature, when it is not signed as it is wanted.
     """
     if not (wanted.into / NAME).exists():
         return None
@@ -104,6 +105,9 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
             expected=f"{wanted.version} {wanted.digest or ''}".strip(),
             found=f"{there.version} {there.digest}",
         )
+    if wanted.policy is not None:
+        # It may have been fetched when nobody asked for a signature.
+        check_signed(wanted.into, wanted.policy, wanted.profile)
     return there
 
 
@@ -239,6 +243,7 @@ def _verified(arrived: Arrived, asset: Asset | None, run: _Run, checks: EarlyChe
         face_count=good.manifest.face_count,
         verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         warnings=good.warnings,
+        signed_by=good.signed_by,
     )
     volume.publish(wanted.into, [f.name for f in good.files], made, wanted.profile)
     return made

@@ -17,8 +17,8 @@ from zlib_ng import zlib_ng
 
 from facedb_release.fetching.digests import Sha256, sha256
 
-# Small enough to stay in the processor's cache from inflating over hashing to writing (measured: inflating goes
-# at 261 MB/s into 512 KiB, at 305 into 64), large enough that threads seldom hand over.
+# Small enough to stay in the processor's cache from inflating over hashing to writing (measured: inflating
+# goes at 261 MB/s into 512 KiB, at 305 into 64), large enough that threads seldom hand over.
 BLOCK_BYTES = 128 << 10
 BLOCKS = 16
 

@@ -231,6 +231,7 @@ def _receipt(data: Path, opened: Opened, kept: Collection[str]) -> Receipt:
         face_count=manifest.face_count,
         verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         warnings=opened.good.warnings,
+        signed_by=opened.good.signed_by,
     )
 
 

@@ -152,6 +152,20 @@ def check_manifest(manifest: Manifest, expected: Version | None, profile: Profil
         raise fault
 
 
+def check_signed(folder: Path, policy: Policy, profile: Profile = PROFILE) -> str | None:
+    """Check only who signed a release that was verified before; return the id of the key.
+
+    Raises:
+        WrongRelease: MissingSignature or InvalidSignature; also what makes the manifest unreadable.
+    """
+    work = Work(folder, profile, Wanted(None, None, Limits(), no_progress, policy), Started())
+    for check in (_file_set, _manifest, _signature):
+        for found in check(work):
+            if isinstance(found, WrongRelease):
+                raise found
+    return work.signed_by
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the caller asks for; see verify_release."""
