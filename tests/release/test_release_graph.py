@@ -282,7 +282,7 @@ def test_whatever_the_child_does_is_a_refusal(
 def test_the_child_keeps_to_its_memory(tmp_path: Path) -> None:
     path = make_index(tmp_path / "i.voy", 30)
 
-    with pytest.raises(WrongRelease, match="memory|cannot be read"):
+    with pytest.raises(WrongRelease, match=r"memory|cannot be read"):
         ask(path, 30, extra_bytes=1 << 20)
 
 

@@ -299,3 +299,27 @@ def test_the_process_tells_what_it_did_and_how_to_undo_it(data: Path, newer: Pat
     assert (busy.exit_code, json.loads(busy.stdout)["reason"]) == (12, "InUse")
     assert here("import", newer).exit_code == 2
     assert here("import", "--rollback", newer, data).exit_code == 2
+
+
+def test_importing_what_is_in_place_leaves_the_backup_alone(tmp_path: Path) -> None:
+    a = make_release(tmp_path / "a", "2026.02.12", performers=30)
+    b = make_release(tmp_path / "b", "2026.02.18", performers=31)
+    data = tmp_path / "data"
+    for release in (a, b):
+        import_release(ImportRequest(release, data))
+
+    again = import_release(ImportRequest(b, data))
+
+    assert again.unchanged
+    assert roll_back(data).version == "2026.02.12"
+
+
+def test_importing_again_repairs_what_rotted(tmp_path: Path) -> None:
+    release, data = make_release(tmp_path / "a", "2026.02.12", performers=30), tmp_path / "data"
+    import_release(ImportRequest(release, data))
+    content = bytearray((data / "face_arcface.voy").read_bytes())
+    content[len(content) // 2] ^= 1
+    (data / "face_arcface.voy").write_bytes(content)
+
+    assert not import_release(ImportRequest(release, data)).unchanged
+    assert verify_release(data).warnings == ()

@@ -75,7 +75,8 @@ def unavailable(url: str, what: str) -> SourceTrouble:
 def shown(url: str) -> str:
     """Return the URL without its query, which may hold a signature, and without credentials."""
     try:
-        return str(httpx.URL(url).copy_with(query=None, userinfo=b""))
+        plain = str(httpx.URL(url).copy_with(query=None, userinfo=b""))
+        return plain.replace("%7B", "{").replace("%7D", "}")
     except httpx.InvalidURL:
         return url[:200]
 

@@ -102,8 +102,9 @@ def _logged(outcome: Outcome) -> None:
     if outcome.ok:
         log.info("%s", outcome.message)
     else:
-        facts = f" expected: {outcome.expected}; found: {outcome.found}" if outcome.found else ""
-        log.error("%s: %s%s", outcome.reason, outcome.message, facts)
+        pairs = (("expected", outcome.expected), ("found", outcome.found))
+        facts = "; ".join(f"{name}: {value}" for name, value in pairs if value is not None)
+        log.error("%s: %s%s", outcome.reason, outcome.message, f" ({facts})" if facts else "")
 
 
 def _good(done: Finished, tally: Tally) -> Outcome:

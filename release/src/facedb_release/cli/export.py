@@ -13,11 +13,9 @@ import typer
 from facedb_release.cli.answers import Answer, size_text
 from facedb_release.fetching.remote import Tally
 from facedb_release.progress import Progress
-from facedb_release.publish.export import Exported, ExportRequest, export
+from facedb_release.publish.export import PASSWORD, Exported, ExportRequest, export
 from facedb_release.run import Finished, run
 from facedb_release.version import parse_version
-
-PASSWORD = "FACEDB_SIGN_PASSWORD"  # noqa: S105 - the name of a variable
 
 
 def export_command(

@@ -81,7 +81,7 @@ def fetch_command(
     def work(progress: Progress, tally: Tally) -> Finished:
         wanted = FetchRequest(
             into=into,
-            version=_chosen(wish, source, patience, ca_bundle, proxy),
+            version=_chosen(wish, version, source, patience, ca_bundle, proxy),
             source=source,
             digest=pinned,
             previous=previous,
@@ -104,7 +104,7 @@ def _json_line(outcome: Outcome) -> None:
 
 
 def versions_command(
-    wanted: Annotated[str, typer.Argument(help="Only these: latest, or a range.")] = "",
+    wanted: Annotated[str, typer.Argument(help="Only those that fit: a version or a range.")] = "",
     github: options.GitHubOption = None,
     api_url: options.ApiOption = API,
     asset_pattern: options.PatternOption = PATTERN,
@@ -139,12 +139,12 @@ def versions_command(
     def work(progress: Progress, _: Tally) -> Finished:
         with open_client(Patience(), ca_bundle=ca_bundle, proxy=proxy) as client:
             found = available(source, client, Patience(), None if fresh else CheckCache())
-        if wish is not None:
-            best = choose((a.version for a in found), wish, current=None)
-            found = tuple(a for a in found if a.version == best)
-        answer.details = {"versions": [_facts(a) for a in found]}
-        answer.lines = table([_row(a) for a in found], right=[2])
-        return Finished("Listed", f"{described(source)} offers {len(found)} versions.")
+        fitting = found if wish is None else tuple(a for a in found if wish.allows(a.version))
+        answer.details = {"versions": [_facts(a) for a in fitting]}
+        answer.lines = table([_row(a) for a in fitting], right=[2])
+        count = f"{len(found)} version{'s' * (len(found) != 1)}"
+        fit = "" if wish is None else f", {len(fitting) or 'none'} of them fitting {wanted!r}"
+        return Finished("Listed", f"{described(source)} offers {count}{fit}.")
 
     sys.exit(run(work, None, quiet=True, told=answer))
 
@@ -157,7 +157,12 @@ def _wish(text: str) -> Wanted:
 
 
 def _chosen(
-    wish: Wanted, source: Source, patience: Patience, ca_bundle: Path | None, proxy: str | None
+    wish: Wanted,
+    text: str,
+    source: Source,
+    patience: Patience,
+    ca_bundle: Path | None,
+    proxy: str | None,
 ) -> Version:
     """Return the version that is wished for; only a range has to ask which there are."""
     if isinstance(wish, Exact):
@@ -169,7 +174,8 @@ def _chosen(
         there = ", ".join(str(a.version) for a in found[:10]) or "nothing"
         raise SourceTrouble(
             Reason.VERSION_NOT_FOUND,
-            f"{described(source)} offers no version that the wish allows. It may be published later.",
+            f"{described(source)} offers no version that fits {text!r}. It may be published later.",
+            expected=text,
             found=there,
         )
     return best

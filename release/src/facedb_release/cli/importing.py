@@ -45,7 +45,8 @@ def import_command(
         else:
             done = import_release(ImportRequest(places[0], data, policy=policy), progress=progress)
         answer.details, answer.lines = _details(done), _lines(done, data)
-        return _finished(done, data, "RolledBack" if rollback else "Imported")
+        reason = "RolledBack" if rollback else "AlreadyThere" if done.unchanged else "Imported"
+        return _finished(done, data, reason)
 
     sys.exit(run(work, None, quiet=as_json or not sys.stdout.isatty(), told=answer))
 
@@ -53,7 +54,8 @@ def import_command(
 def _finished(done: Imported, data: Path, reason: str) -> Finished:
     there = done.receipt
     counts = f": {there.performer_count} performers, {there.face_count} faces" if there else ""
-    verb = "is back" if reason == "RolledBack" else "was verified and is"
+    verbs = {"RolledBack": "is back", "AlreadyThere": "was already, whole and unchanged,"}
+    verb = verbs.get(reason, "was verified and is")
     return Finished(
         reason=reason,
         message=f"Release {done.version or 'of unknown version'} {verb} in {data}{counts}.",

@@ -25,6 +25,7 @@ from facedb_release.transport import Patience
 def inspect_command(
     place: Annotated[str, typer.Argument(metavar="DIR|ZIP|URL", help="A release's folder, zip or URL.")],
     ca_bundle: options.CaOption = None,
+    proxy: options.ProxyOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
     """Say what is in a release, without verifying it or unpacking anything large."""
@@ -32,7 +33,7 @@ def inspect_command(
 
     def work(progress: Progress, tally: Tally) -> Finished:
         if is_url(place):
-            with opened(place, Patience(), tally, ca_bundle=ca_bundle) as archive:
+            with opened(place, Patience(), tally, ca_bundle=ca_bundle, proxy=proxy) as archive:
                 found = inspect(Packed(archive, PROFILE), PROFILE)
         else:
             found = inspect(open_readable(Path(place), PROFILE), PROFILE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +19,7 @@ from facedb_release.transport import Patience
 
 
 def fetch_models_command(
-    into: options.Into,
+    into: Annotated[Path, typer.Option("--into", help="Folder of models; releases share it.")],
     file: Annotated[list[str], typer.Option("--file", help="NAME:SIZE:SHA256; repeat for each file.")],
     github: options.GitHubOption = None,
     tag: Annotated[str, typer.Option("--tag", help="Of the release that holds the models.")] = "models",

@@ -51,7 +51,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instea
 KeyOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--public-key", help="minisign public key; repeat for several. One of them must have signed."
+        "--public-key",
+        help="minisign public key, or its file; repeatable: one of them must have signed.",
     ),
 ]
 
@@ -134,6 +135,15 @@ def rate_of(text: str | None) -> float | None:
     return rate
 
 
+def _key_text(key: str) -> str:
+    """Return the key itself, or what stands in the file of that name."""
+    path = Path(key)
+    try:
+        return path.read_text(encoding="ascii") if path.is_file() else key
+    except (OSError, ValueError):
+        return key
+
+
 def policy_of(keys: list[str] | None) -> Policy | None:
     """Return whose signature is wanted.
 
@@ -143,6 +153,6 @@ def policy_of(keys: list[str] | None) -> Policy | None:
     if not keys:
         return None
     try:
-        return Policy(tuple(keys))
+        return Policy(tuple(_key_text(key) for key in keys))
     except ValueError as e:
         raise typer.BadParameter(str(e), param_hint="--public-key") from e

@@ -34,6 +34,7 @@ def verify_command(
         Path | None, typer.Option("--work-dir", help="Where a zip is unpacked for this; else TMPDIR.")
     ] = None,
     ca_bundle: options.CaOption = None,
+    proxy: options.ProxyOption = None,
     as_json: options.JsonOption = False,
     termination_message: options.TerminationOption = None,
 ) -> None:
@@ -45,7 +46,9 @@ def verify_command(
 
     def work(progress: Progress, tally: Tally) -> Finished:
         with _folder(place, work_dir) as empty:
-            folder = bring(place, empty, form, progress, tally, ca_bundle=ca_bundle) if empty else Path(place)
+            folder = Path(place)
+            if empty:
+                folder = bring(place, empty, form, progress, tally, ca_bundle=ca_bundle, proxy=proxy)
             if not every:
                 return _described(
                     verify_release(folder, profile=form, progress=progress, policy=policy), place

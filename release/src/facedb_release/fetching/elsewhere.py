@@ -34,6 +34,7 @@ def bring(
     tally: Tally,
     *,
     ca_bundle: Path | None = None,
+    proxy: str | None = None,
 ) -> Path:
     """Unpack an archive; return the folder of its files.
 
@@ -44,6 +45,7 @@ def bring(
         progress: is told the archive's bytes.
         tally: of what is received.
         ca_bundle: PEM file of own certificate authorities.
+        proxy: URL; without one the environment decides.
 
     Raises:
         ReleaseError: what is wrong with the archive, or with reaching it.
@@ -57,7 +59,7 @@ def bring(
         ca_bundle=ca_bundle,
     )
     with (
-        opened(place, wanted.patience, tally, ca_bundle=ca_bundle) as origin,
+        opened(place, wanted.patience, tally, ca_bundle=ca_bundle, proxy=proxy) as origin,
         EarlyChecks(into / volume.PARTIAL, profile, wanted.limits) as checks,
     ):
         arrive(origin, wanted, progress, checks, fresh=True)
@@ -66,19 +68,25 @@ def bring(
 
 @contextmanager
 def opened(
-    place: str, patience: Patience, tally: Tally, *, ca_bundle: Path | None = None
+    place: str,
+    patience: Patience,
+    tally: Tally,
+    *,
+    ca_bundle: Path | None = None,
+    proxy: str | None = None,
 ) -> Iterator[Origin]:
     """Open an archive at a URL or path.
 
     Raises:
         SourceTrouble: if it cannot be reached.
     """
-    with open_client(patience, ca_bundle=ca_bundle) as client:
+    with open_client(patience, ca_bundle=ca_bundle, proxy=proxy) as client:
         yield Origin([_asset(place)], client, patience, tally)
 
 
 def _asset(place: str) -> Asset:
-    missing = SourceTrouble(Reason.ASSET_NOT_FOUND, f"{place} is not there. Check the address.", found="404")
     if is_url(place):
-        return plain(place, missing=missing)
-    return Asset(place, Path(place).name, None, None, (), missing, path=Path(place))
+        gone = SourceTrouble(Reason.ASSET_NOT_FOUND, f"{place} is not there. Check the address.", found="404")
+        return plain(place, missing=gone)
+    neither = SourceTrouble(Reason.SOURCE_UNAVAILABLE, f"{place} is neither a zip nor a folder.")
+    return Asset(place, Path(place).name, None, None, (), neither, path=Path(place))

@@ -98,9 +98,12 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
         return None
     same = parse_version(there.version) == wanted.version and wanted.digest in (None, there.digest)
     if not same:
+        another = "another release"
+        if parse_version(there.version) == wanted.version:
+            another = "this release from an archive of another digest, or of one that nobody hashed"
         raise WrongRelease(
             Reason.ANOTHER_RELEASE,
-            f"{wanted.into} already holds another release, and a release folder is never changed. "
+            f"{wanted.into} already holds {another}, and a release folder is never changed. "
             "Use an empty folder.",
             expected=f"{wanted.version} {wanted.digest or ''}".strip(),
             found=f"{there.version} {there.digest}",
@@ -140,7 +143,10 @@ def _by_patch(archive: str, run: _Run) -> Receipt | None:
     except (WrongRelease, SourceTrouble, OSError) as e:
         if isinstance(e, OSError) and volume.is_full(e):
             raise
-        log.info("%s is not used: %s", name, e)
+        if isinstance(e, SourceTrouble) and e.reason is Reason.ASSET_NOT_FOUND:
+            log.info("no patch from %s is published", previous.version)
+        else:
+            log.warning("the patch %s is not used: %s", name, e)
         volume.clear(wanted.into)
         return None
 

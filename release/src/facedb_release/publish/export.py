@@ -30,6 +30,9 @@ from facedb_release.version import Version
 WORKPLACE = ".facedb-export"
 
 
+PASSWORD = "FACEDB_SIGN_PASSWORD"  # noqa: S105 - the name of a variable
+
+
 @dataclass(frozen=True)
 class ExportRequest:
     """What to publish, from where, to where.
@@ -217,7 +220,7 @@ def _sign(wanted: ExportRequest, key: Path, staged: Path) -> None:
     except (ValueError, OSError) as e:
         raise WrongRelease(
             Reason.INVALID_SIGNATURE,
-            f"The release cannot be signed: {e}. Look at the key file and its password.",
+            f"The release cannot be signed: {e}. Look at the key file; {PASSWORD} has its password.",
             file=key.name,
         ) from e
 

@@ -83,6 +83,7 @@ class Imported:
         backed_up: names in the backup.
         recovered: what became of an import that was broken off, if there was one.
         warnings: what is odd.
+        unchanged: whether the very same files were in place; then the backup is left as it was.
     """
 
     version: str | None
@@ -92,6 +93,7 @@ class Imported:
     backed_up: tuple[str, ...] = ()
     recovered: Recovered | None = None
     warnings: tuple[str, ...] = ()
+    unchanged: bool = False
 
 
 def import_release(
@@ -112,6 +114,8 @@ def import_release(
             _check_copies(data / NEW, opened, progress)
             chosen = places(_names(data), [f.name for f in opened.good.files], wanted.profile)
             made = _receipt(data, opened, chosen.kept)
+            if _is_in_place(data, made):
+                return Imported(made.version, None, made, chosen.kept, recovered=recovered, unchanged=True)
             write_receipt(data / NEW, made)
             before = _version(data)
             _write_note(data, before, chosen)
@@ -233,6 +237,16 @@ def _receipt(data: Path, opened: Opened, kept: Collection[str]) -> Receipt:
         warnings=opened.good.warnings,
         signed_by=opened.good.signed_by,
     )
+
+
+def _is_in_place(data: Path, made: Receipt) -> bool:
+    """Whether the folder holds these very files: a swap would only replace the backup by copies of them."""
+    try:
+        there = read_receipt(data)
+    except WrongRelease:
+        return False
+    same = {f.name: f for f in there.files} == {f.name: f for f in made.files}
+    return same and all(hash_file(data / f.name) == f for f in made.files)
 
 
 def _sizes(folder: Path, names: Collection[str]) -> Mapping[str, int]:

@@ -173,11 +173,29 @@ class Signature:
         return True
 
 
+class NoSignature:
+    """Opens what everybody may read, and says what to do when that is not so. A network.Key."""
+
+    @property
+    def hint(self) -> str:
+        """Return what to do when the store refuses."""
+        return _HINT
+
+    def prepare(self, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+        """Return both as they are."""
+        return url, headers
+
+    def renew(self, client: httpx.Client, response: httpx.Response) -> bool:
+        """Say that asking again cannot help."""
+        return False
+
+
 def _asset(source: S3, key: str, client: httpx.Client, patience: Patience, missing: SourceTrouble) -> Asset:
     """Return the address; whoever reads it through the client's session has it signed."""
     session, address = session_of(client), _address(source)
-    if not _anonymous(source) and address not in session.keys:
-        session.keys[address] = Signature(_store(source, session.network, patience), address)
+    if address not in session.keys:
+        signed = None if _anonymous(source) else Signature(_store(source, session.network, patience), address)
+        session.keys[address] = signed or NoSignature()
     return Asset(address + quote(key), key.rpartition("/")[2], None, None, (), missing)
 
 
