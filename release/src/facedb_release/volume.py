@@ -70,6 +70,8 @@ def _locked(folder: Path) -> Iterator[None]:
             Reason.VOLUME_UNAVAILABLE, f"Another process is writing into {folder}; this one leaves it alone."
         ) from e
     finally:
+        # Closing is not enough: a child that was just forked holds the same lock until it has begun.
+        fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

@@ -70,8 +70,12 @@ class Wire(httpx.BaseTransport):
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
-            for pool in self._pools.values():
-                pool.clear()
+            for manager in self._pools.values():
+                for key in list(manager.pools.keys()):
+                    # A connection that a thread still reads from is then closed when it comes back.
+                    if (pool := manager.pools.get(key)) is not None:
+                        pool.close()
+                manager.clear()
 
     def _pool(self, url: httpx.URL) -> urllib3.PoolManager:
         """Return the connections of this URL's proxy, or the direct ones."""

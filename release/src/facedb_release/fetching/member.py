@@ -182,9 +182,8 @@ def _inflated(work: _Work) -> None:
                 if stream.ended:
                     damaged("there are bytes after the compressed data", file=name)
                 filler.take(piece)
-            if not stream.ended:
+            if not filler.finish():
                 damaged("its compressed data ends early", file=name)
-            filler.flush()
     except InflateError as e:
         damaged(f"its data cannot be inflated ({e})", file=name)
 
@@ -221,6 +220,14 @@ class _Filler:
         if stream.left:
             damaged("there are bytes after the compressed data", file=self._work.member.name)
         self._last = piece[-1]
+
+    def finish(self) -> bool:
+        """Hand over the rest; false when the stream has not ended."""
+        if not self._stream.ended:
+            # Stopped behind the last block, zlib has yet to say that it was the last.
+            self._filled = self._stream.into(self._room, self._filled)
+        self.flush()
+        return self._stream.ended
 
     def flush(self) -> None:
         """Hand over what is filled."""
