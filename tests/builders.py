@@ -148,8 +148,8 @@ def make_release(
 def make_files(out: Path, shape: Shape) -> None:
     """Write the files of a release, unpacked, into `out`."""
     rng = np.random.default_rng(shape.seed)
-    people = _people(shape)
-    owners = _owners(shape, people, rng)
+    people = people_of(shape)
+    owners = owners_of(shape, people, rng)
     faces = [None if owner is None else people[owner]["id"] for owner in owners]
     counts = np.bincount([o for o in owners if o is not None], minlength=len(people))
     for model in ("facenet", "arcface"):
@@ -169,7 +169,7 @@ def make_files(out: Path, shape: Shape) -> None:
     _write_manifest(out, shape, performer_count=len(performers), face_count=len(faces))
 
 
-def _people(shape: Shape) -> list[dict[str, Any]]:
+def people_of(shape: Shape) -> list[dict[str, Any]]:
     """Return who is in the release: the enrolled people first, each once."""
     known = {e.stashdb_id: e.name for e in shape.enrolled}
     people = [{"uuid": uid, "name": name, "country": "US"} for uid, name in known.items()]
@@ -182,7 +182,7 @@ def _people(shape: Shape) -> list[dict[str, Any]]:
     return people
 
 
-def _owners(shape: Shape, people: list[dict[str, Any]], rng: np.random.Generator) -> list[int | None]:
+def owners_of(shape: Shape, people: list[dict[str, Any]], rng: np.random.Generator) -> list[int | None]:
     """Return, for each label, the place of its owner in people, or None at a gap."""
     place = {p["uuid"]: i for i, p in enumerate(people)}
     enrolled: list[int | None] = [place[e.stashdb_id] for e in shape.enrolled]
@@ -196,7 +196,7 @@ def _owners(shape: Shape, people: list[dict[str, Any]], rng: np.random.Generator
     return enrolled + drawn
 
 
-def _vectors(model: str, shape: Shape, owners: list[int | None]) -> Iterator[Vectors]:
+def vectors(model: str, shape: Shape, owners: list[int | None]) -> Iterator[Vectors]:
     """Yield the vectors in label order, in blocks of (≤ CHUNK, 512) float32."""
     mark = 1 if model == "facenet" else 2
     rng = np.random.default_rng((shape.seed, mark))
@@ -223,7 +223,7 @@ def _write_index(path: Path, model: str, shape: Shape, owners: list[int | None])
         max_elements=len(owners),
         storage_data_type=voyager.StorageDataType.Float32,
     )
-    for block in _vectors(model, shape, owners):
+    for block in vectors(model, shape, owners):
         index.add_items(block, num_threads=shape.threads)
     index.save(str(path))
 

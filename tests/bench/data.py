@@ -22,9 +22,9 @@ import voyager
 from builders import (
     DIMENSIONS,
     Shape,
-    _owners,
-    _people,
-    _vectors,
+    owners_of,
+    people_of,
+    vectors,
     archive_name,
     make_files,
     sha256_of,
@@ -129,8 +129,8 @@ def _own(path: Path) -> None:
 
 def _replace_faces(out: Path, shape: Shape) -> None:
     """Draw some faces' vectors anew and rebuild both graphs."""
-    people = _people(shape)
-    owners = _owners(shape, people, np.random.default_rng(shape.seed))
+    people = people_of(shape)
+    owners = owners_of(shape, people, np.random.default_rng(shape.seed))
     rng = np.random.default_rng(99)
     fresh = rng.random(len(owners)) < CHANGED_SHARE
     for model in MODELS:
@@ -142,7 +142,7 @@ def _replace_faces(out: Path, shape: Shape) -> None:
             max_elements=len(owners),
         )
         at = 0
-        for block in _vectors(model, shape, owners):
+        for block in vectors(model, shape, owners):
             mine = fresh[at : at + len(block)]
             drawn = rng.standard_normal((int(mine.sum()), DIMENSIONS), dtype=np.float32)
             block[mine] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
