@@ -6,16 +6,11 @@ import gc
 import hashlib
 import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 import zipfile
 import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,7 +18,7 @@ import pytest
 from builders import with_changed_json
 from facedb_release import volume
 from facedb_release.archive.directory import DEFLATED, LOCAL, Member
-from facedb_release.errors import ExitCode, Reason, SourceTrouble
+from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.fetching import arrive as arriving
 from facedb_release.fetching import member as unpacking
 from facedb_release.fetching.fetch import fetch
@@ -32,7 +27,7 @@ from facedb_release.fetching.member import Reader, Target, unpack_member
 from facedb_release.fetching.remote import Tally
 from facedb_release.fetching.sink import Sink, Written
 from facedb_release.fetching.windows import Windows
-from facedb_release.receipt import NAME, FileRecord
+from facedb_release.receipt import FileRecord
 from facedb_release.sources.offers import Mirrors
 from release_chaos import Chaos, ChaosServer, small_steps
 from release_server import ReleaseServer
@@ -266,93 +261,3 @@ def test_the_rests_of_a_journal_are_no_part_of_a_release(
     (wanted().into / (volume.JOURNAL + ".new")).write_text("{")
     fetch(wanted())
     assert not [p.name for p in wanted().into.iterdir() if "journal" in p.name]
-
-
-# --- a process that is told to stop
-
-
-def command(into: Path, url: str, *more: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "facedb_release",
-        "fetch",
-        "--into",
-        str(into),
-        "--version",
-        VERSION,
-        "--http",
-        url,
-        *more,
-    ]
-
-
-def ends(process: subprocess.Popen[bytes], into: Path) -> None:
-    told = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    try:
-        assert process.wait(20) == ExitCode.TRANSIENT
-        assert time.monotonic() - told < 5
-    finally:
-        process.kill()
-        process.wait()
-    assert not (into / NAME).exists()
-
-
-@pytest.mark.parametrize("way", ["side by side", "in order", "one stream"])
-def test_a_download_that_is_told_to_stop_ends_at_once(
-    way: str, server: ReleaseServer, archives: dict[str, Path], tmp_path: Path
-) -> None:
-    archive, into = archives["stored"], tmp_path / "into"
-    server.publish(archive, tag=f"v{VERSION}")
-    server.faults.no_ranges = way == "one stream"
-    server.faults.bytes_per_second = 200_000
-    pin = ["--digest", "sha256:" + hashlib.sha256(archive.read_bytes()).hexdigest()]
-    process = subprocess.Popen(
-        command(into, mirror(server).urls[0], *(pin if way == "in order" else [])), stdout=subprocess.DEVNULL
-    )
-    _until(lambda: server.bytes_sent > 100_000)
-    ends(process, into)
-
-
-def test_waiting_for_an_answer_ends_at_once_when_told_to(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x.zip"
-        process = subprocess.Popen(command(tmp_path / "into", url), stdout=subprocess.DEVNULL)
-        silent.settimeout(20)
-        with silent.accept()[0]:
-            ends(process, tmp_path / "into")
-
-
-def test_a_check_that_takes_its_time_holds_nobody_back_who_is_told_to_stop(
-    server: ReleaseServer, archives: dict[str, Path], tmp_path: Path
-) -> None:
-    server.publish(archives["stored"], tag=f"v{VERSION}")
-    process = subprocess.Popen(command(tmp_path / "into", mirror(server).urls[0]), stdout=subprocess.DEVNULL)
-    held: list[int] = []
-
-    def hold() -> bool:
-        held.extend(pid for pid in _readers(process.pid) if pid not in held)
-        for pid in held:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-        return bool(held) and server.bytes_sent > archives["stored"].stat().st_size
-
-    try:
-        _until(hold)
-        ends(process, tmp_path / "into")
-    finally:
-        for pid in held:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _readers(parent: int) -> list[int]:
-    """The processes that check files for this one."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            pid, ppid = int(stat.parent.name), int(stat.read_text().rpartition(")")[2].split()[1])
-            if ppid == parent and b"facedb_release.verify" in (stat.parent / "cmdline").read_bytes():
-                found.append(pid)
-    return found
