@@ -54,7 +54,7 @@ def import_command(
 def _finished(done: Imported, data: Path, reason: str) -> Finished:
     there = done.receipt
     counts = f": {there.performer_count} performers, {there.face_count} faces" if there else ""
-    verbs = {"RolledBack": "is back", "AlreadyThere": "was already, whole and unchanged,"}
+    verbs = {"RolledBack": "is back", "AlreadyThere": "was there already, whole, and stays"}
     verb = verbs.get(reason, "was verified and is")
     return Finished(
         reason=reason,

@@ -63,7 +63,7 @@ class Windows:
         self._parts = parts
         self._window = window_bytes
         self.limit = connections
-        self._useful = FEWEST
+        self._useful = connections
         self._busy = 0
         self._held = 0
         self._lanes: list[_Lane] = []
