@@ -18,7 +18,7 @@ import pytest
 from builders import with_changed_json
 from facedb_release import volume
 from facedb_release.archive.directory import DEFLATED, LOCAL, Member
-from facedb_release.errors import Reason, SourceTrouble
+from facedb_release.errors import Reason, ReleaseError, SourceTrouble
 from facedb_release.fetching import arrive as arriving
 from facedb_release.fetching import member as unpacking
 from facedb_release.fetching.fetch import fetch
@@ -28,7 +28,7 @@ from facedb_release.fetching.remote import Tally
 from facedb_release.fetching.sink import Sink, Written
 from facedb_release.fetching.windows import Windows
 from facedb_release.receipt import FileRecord
-from facedb_release.sources.offers import Mirrors
+from facedb_release.sources.offers import Folder, Mirrors
 from release_chaos import Chaos, ChaosServer, small_steps
 from release_server import ReleaseServer
 from release_story import tell, variants
@@ -59,12 +59,15 @@ def holds(into: Path, archive: Path) -> bool:
         return all((into / n).read_bytes() == z.read(n) for n in z.namelist())
 
 
+# Interrupted at any instruction, a socket may be left for the collector, who says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", STORIES)
 def test_on_a_bad_network_a_release_is_there_whole_or_not_at_all(
     seed: int, archives: dict[str, Path]
 ) -> None:
     # Longer: python tests/release_story.py SECONDS SEED
     tell(seed, archives)
+    gc.collect()
 
 
 def test_whatever_went_wrong_no_thread_and_no_file_stays_open(
@@ -261,3 +264,54 @@ def test_the_rests_of_a_journal_are_no_part_of_a_release(
     (wanted().into / (volume.JOURNAL + ".new")).write_text("{")
     fetch(wanted())
     assert not [p.name for p in wanted().into.iterdir() if "journal" in p.name]
+
+
+@pytest.mark.parametrize("fate", ["cut", "gone"])
+def test_a_mounted_archive_that_changes_meanwhile_is_the_sources_trouble(
+    wanted: Wanted, archives: dict[str, Path], tmp_path: Path, fate: str
+) -> None:
+    mounted = tmp_path / archives["stored"].name
+    mounted.write_bytes(archives["stored"].read_bytes())
+    small_steps()
+
+    def told(phase: object, done: int, total: int | None, file: str | None) -> None:
+        if done > 100_000 and fate == "cut":
+            os.truncate(mounted, 150_000)
+        elif done > 100_000:
+            mounted.unlink(missing_ok=True)
+
+    with pytest.raises(ReleaseError) as caught:
+        fetch(wanted(source=Folder(mounted)), progress=told)
+    assert not caught.value.permanent or fate == "cut", caught.value
+    assert caught.value.reason is not Reason.VOLUME_UNAVAILABLE
+    mounted.write_bytes(archives["stored"].read_bytes())
+    fetch(wanted(source=Folder(mounted)))
+    assert holds(wanted().into, archives["stored"])
+
+
+def test_a_mirror_that_only_seems_to_be_there_is_passed_over(
+    wanted: Wanted, archives: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_steps()
+    folders = [tmp_path / name for name in "abc"]
+    with (
+        ReleaseServer(folders[0]) as dies,
+        ReleaseServer(folders[1]) as seems,
+        ReleaseServer(folders[2]) as good,
+    ):
+        for server in (dies, seems, good):
+            server.publish(archives["stored"], tag=f"v{VERSION}")
+        asked: list[str] = []
+        # It answers the first question, and no other.
+        monkeypatch.setattr(
+            seems.faults, "take_failure", lambda path: bool(asked) or bool(asked.append(path))
+        )
+        urls = tuple(mirror(server).urls[0] for server in (dies, seems, good))
+
+        def told(phase: object, done: int, total: int | None, file: str | None) -> None:
+            if done > 100_000:
+                dies.faults.fail_times = 10_000
+
+        fetch(wanted(source=Mirrors(urls), connections=1), progress=told)
+        assert good.bytes_sent > 0
+    assert holds(wanted().into, archives["stored"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from threading import Lock
 
 import httpx
 
 from facedb_release.archive.contents import Archive, Contents, LocalArchive
-from facedb_release.errors import AssetReplaced, ReleaseError, SourceTrouble
+from facedb_release.errors import AssetReplaced, Reason, ReleaseError, SourceTrouble
 from facedb_release.fetching.remote import RemoteFile, Tally, open_remote
 from facedb_release.sources.asset import Asset
 from facedb_release.transport import Patience, shown
@@ -108,15 +109,25 @@ class Origin:
             if self._now is not failed:
                 return
             self._failures.append(why)
+            found = self._next_same()
+            self.mixed = True
+            found.slow_down = self._slow_down
+            self._now = found
+
+    def _next_same(self) -> Archive:
+        while True:
             found = self._open_next()
-            if not self._is_same(found):
+            try:
+                same = self._is_same(found)
+            except SourceTrouble as e:
+                self._failures.append(e)
+                continue
+            if not same:
                 raise AssetReplaced(
                     f"{shown(self.asset.url)} holds another archive than the address that failed; "
                     "it is read from the start."
                 )
-            self.mixed = True
-            found.slow_down = self._slow_down
-            self._now = found
+            return found
 
     def _open_next(self) -> Archive:
         while self._rest:
@@ -140,6 +151,32 @@ class Origin:
         return found.read(start, start + len(known.directory)) == known.directory
 
 
+class _Mounted(LocalArchive):
+    """A zip on a volume that somebody may write, or take away, meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._name = str(path)
+
+    def read(self, start: int, end: int) -> bytes:
+        """Return the bytes [start, end).
+
+        Raises:
+            AssetReplaced: if the file became shorter.
+            SourceTrouble: if it cannot be read any more.
+        """
+        try:
+            data = super().read(start, end)
+        except OSError as e:
+            raise SourceTrouble(
+                Reason.SOURCE_UNAVAILABLE,
+                f"{self._name} cannot be read: {e.strerror}. Check what is mounted there.",
+            ) from e
+        if len(data) != end - start:
+            raise AssetReplaced(f"{self._name} became shorter while it was read; it is read from the start.")
+        return data
+
+
 def open_asset(asset: Asset, client: httpx.Client, patience: Patience, tally: Tally) -> Archive:
     """Open one address, behind a URL or on this machine.
 
@@ -149,7 +186,7 @@ def open_asset(asset: Asset, client: httpx.Client, patience: Patience, tally: Ta
     if asset.path is None:
         return open_remote(client, asset, patience, tally)
     try:
-        found = LocalArchive(asset.path)
+        found = _Mounted(asset.path)
     except OSError as e:
         raise asset.missing from e
     tally.total = found.size
