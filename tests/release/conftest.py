@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 from builders import make_release
 from facedb_release.fetching.fetch import FetchRequest
+from facedb_release.patches.plan import patch_archive_name
+from facedb_release.patches.publish import make_patch_archive
 from facedb_release.sources.github import GitHub
 from facedb_release.transport import Patience
 from facedb_release.verify.release import Limits
@@ -17,6 +20,7 @@ from facedb_release.version import parse_version
 from release_server import ReleaseServer
 
 VERSION = "2026.02.18"
+NEXT = "2026.03.01"
 Wanted = Callable[..., FetchRequest]
 
 
@@ -24,6 +28,24 @@ Wanted = Callable[..., FetchRequest]
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The zip of a small good release."""
     return make_release(tmp_path_factory.mktemp("good"), VERSION, performers=30)
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    """Unpack a zip into a folder and return it."""
+    with zipfile.ZipFile(archive) as z:
+        z.extractall(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """The zips of a release, of the next one in which one person more is known, and of the patch."""
+    folder = tmp_path_factory.mktemp("pair")
+    old = make_release(folder / "old", VERSION, performers=300, ef_construction=20)
+    new = make_release(folder / "new", NEXT, performers=301, ef_construction=20)
+    patch = folder / patch_archive_name(new.name, parse_version(VERSION))
+    make_patch_archive(unpacked(old, folder / "a"), unpacked(new, folder / "b"), patch)
+    return old, new, patch
 
 
 @pytest.fixture

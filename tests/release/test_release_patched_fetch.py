@@ -12,32 +12,10 @@ import pytest
 from builders import make_release, rezip
 from facedb_release.errors import Reason, ReleaseError
 from facedb_release.fetching.fetch import fetch
-from facedb_release.patches.plan import patch_archive_name
-from facedb_release.patches.publish import make_patch_archive
 from facedb_release.sources.offers import Folder, Mirrors, Source
-from facedb_release.version import parse_version
 from release_server import ReleaseServer
 
-from .conftest import VERSION, Wanted
-
-NEXT = "2026.03.01"
-
-
-def unpacked(archive: Path, folder: Path) -> Path:
-    with zipfile.ZipFile(archive) as z:
-        z.extractall(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    """The zips of a release, of the next one in which one person more is known, and of the patch."""
-    folder = tmp_path_factory.mktemp("pair")
-    old = make_release(folder / "old", VERSION, performers=300, ef_construction=20)
-    new = make_release(folder / "new", NEXT, performers=301, ef_construction=20)
-    patch = folder / patch_archive_name(new.name, parse_version(VERSION))
-    make_patch_archive(unpacked(old, folder / "a"), unpacked(new, folder / "b"), patch)
-    return old, new, patch
+from .conftest import NEXT, VERSION, Wanted, unpacked
 
 
 @pytest.fixture
