@@ -124,3 +124,26 @@ def _readers(parent: int) -> list[int]:
             if ppid == parent and b"facedb_release.verify" in (stat.parent / "cmdline").read_bytes():
                 found.append(pid)
     return found
+
+
+INTERRUPTED = """
+import sys, threading
+from pathlib import Path
+from facedb_release.fetching.sink import Sink, Written
+taken, real = [], threading.Condition.__enter__
+def enter(self):
+    real(self)
+    taken.append(threading.current_thread() is threading.main_thread())
+    if sum(taken) == 3:
+        raise KeyboardInterrupt
+with Sink(Path(sys.argv[1]), Written(0, 0, None)) as sink:
+    threading.Condition.__enter__ = enter
+    for _ in range(50):
+        sink.put_bytes(bytes(1000))
+    sink.finish()
+"""
+
+
+def test_no_sink_waits_for_a_lock_that_an_interrupt_left_taken(tmp_path: Path) -> None:
+    # As a signal does that comes between the lock and the `with` around it.
+    subprocess.run([sys.executable, "-c", INTERRUPTED, str(tmp_path / "f")], timeout=20, check=True)

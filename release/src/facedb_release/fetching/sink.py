@@ -32,6 +32,9 @@ class Written:
     state: bytes | None
 
 
+_Item = tuple[bytearray, int] | bytes | Callable[[Written], None]
+
+
 class Sink:
     """Writes one file. Use it in a `with`; take a `room`, fill it, and `put` it.
 
@@ -53,8 +56,11 @@ class Sink:
         self._free: queue.SimpleQueue[bytearray] = queue.SimpleQueue()
         for _ in range(BLOCKS):
             self._free.put(bytearray(BLOCK_BYTES))
-        self._full: queue.Queue[tuple[bytearray, int] | bytes | Callable[[Written], None] | None]
-        self._full = queue.Queue(BLOCKS)
+        # Not queue.Queue: interrupted in taking its lock, the main thread would keep it and wait for itself.
+        self._full: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(BLOCKS):
+            self._places.put(None)
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"facedb-{path.name}", daemon=True)
 
@@ -85,7 +91,7 @@ class Sink:
 
     def put(self, block: bytearray, length: int) -> None:
         """Hand over a room whose first `length` bytes are filled."""
-        self._full.put((block, length))
+        self._hand_over((block, length))
 
     def put_bytes(self, piece: bytes) -> None:
         """Hand over bytes that are nobody's room.
@@ -94,11 +100,11 @@ class Sink:
             OSError: what writing an earlier block raised.
         """
         self._raise()
-        self._full.put(piece)
+        self._hand_over(piece)
 
     def mark(self, told: Callable[[Written], None]) -> None:
         """Call `told` once everything handed over so far is written."""
-        self._full.put(told)
+        self._hand_over(told)
 
     def finish(self) -> str:
         """Wait until all is written and durable; return its sha256 as hex.
@@ -117,6 +123,10 @@ class Sink:
         """What was written; complete after `finish`."""
         return Written(self._size, self._crc, self._sha.state())
 
+    def _hand_over(self, item: _Item) -> None:
+        self._places.get()
+        self._full.put(item)
+
     def _raise(self) -> None:
         if self._failure is not None:
             raise self._failure
@@ -130,10 +140,11 @@ class Sink:
             except BaseException as e:  # noqa: BLE001 - the edge of a thread: raised again to whoever fills it
                 self._failure = e
             finally:
+                self._places.put(None)
                 if isinstance(item, tuple):
                     self._free.put(item[0])
 
-    def _take(self, item: tuple[bytearray, int] | bytes | Callable[[Written], None]) -> None:
+    def _take(self, item: _Item) -> None:
         if isinstance(item, tuple):
             self._write(memoryview(item[0])[: item[1]])
         elif isinstance(item, bytes):

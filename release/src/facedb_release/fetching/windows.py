@@ -67,7 +67,9 @@ class Windows:
         self._busy = 0
         self._held = 0
         self._lanes: list[_Lane] = []
-        self._changed = threading.Condition()
+        # Taken by itself: a Condition is not, where an interrupt may come between.
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
         self._failure: BaseException | None = None
         self._closed = False
         # Daemons: when the caller gives up, nobody waits for a connection that stalls.
@@ -78,7 +80,7 @@ class Windows:
 
     def fewer(self) -> None:
         """Use half as many connections from here on."""
-        with self._changed:
+        with self._lock:
             self.limit = max(1, self.limit // 2)
 
     def __enter__(self) -> Windows:
@@ -92,7 +94,7 @@ class Windows:
 
     def close(self) -> None:
         """End all lanes: whoever waits for bytes is told that the fetch was stopped."""
-        with self._changed:
+        with self._lock:
             self._closed = True
             self._changed.notify_all()
 
@@ -108,7 +110,7 @@ class Windows:
             ReleaseError: what reading the parts raised.
         """
         lane = _Lane(rank, start, end)
-        with self._changed:
+        with self._lock:
             self._lanes.append(lane)
             self._lanes.sort(key=lambda other: other.rank)
             self._changed.notify_all()
@@ -119,12 +121,12 @@ class Windows:
                 at = min(end, at + self._window)
                 yield from pieces
         finally:
-            with self._changed:
+            with self._lock:
                 self._lanes.remove(lane)
                 self._changed.notify_all()
 
     def _wait_for(self, lane: _Lane, at: int) -> list[bytes]:
-        with self._changed:
+        with self._lock:
             if at not in lane.ready:
                 self._useful = min(self.limit, self._useful + 1)
                 self._changed.notify_all()
@@ -149,7 +151,7 @@ class Windows:
             except BaseException as e:  # noqa: BLE001 - the edge of a thread: raised again by the readers
                 self._fail(e)
                 return
-            with self._changed:
+            with self._lock:
                 self._busy -= 1
                 if self._closed:
                     # It may be but a part, since nobody wanted the rest.
@@ -161,7 +163,7 @@ class Windows:
 
     def _next(self) -> tuple[_Lane, int, int] | None:
         """Wait for and take the next window; None when all is over."""
-        with self._changed:
+        with self._lock:
             while True:
                 if self._closed or self._failure is not None:
                     return None
@@ -181,7 +183,7 @@ class Windows:
         return lane.next < lane.end and (ahead or not lane.taken)
 
     def _fail(self, error: BaseException) -> None:
-        with self._changed:
+        with self._lock:
             self._busy -= 1
             self._failure = self._failure or error
             self._changed.notify_all()
