@@ -76,6 +76,18 @@ def test_a_mirror_with_another_archive_never_mixes_in(
     assert {f.name: f.sha256 for f in done.receipt.files} == files_of(good)
 
 
+def test_a_mirror_that_opens_and_dies_each_time_does_not_hide_the_next_with_another_archive(
+    server: ReleaseServer, other: ReleaseServer, wanted: Wanted, large: Path, good: Path
+) -> None:
+    server.publish(large, tag=f"v{VERSION}")
+    other.publish(good, tag=f"v{VERSION}")
+    server.faults.cut_after, server.faults.cuts_left = 20_000, 10_000
+
+    done = fetch(wanted(source=mirrors(server, other)))
+
+    assert {f.name: f.sha256 for f in done.receipt.files} == files_of(good)
+
+
 def test_a_mirror_whose_bytes_are_wrong_is_passed_over(
     server: ReleaseServer, other: ReleaseServer, wanted: Wanted, good: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -227,3 +228,21 @@ def test_applying_the_largest_frames_takes_little_memory(tmp_path: Path) -> None
         check=True,
     )
     assert int(told.stdout) < 40
+
+
+def test_a_full_volume_is_an_error_and_no_shorter_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    (tmp_path / "old").write_bytes(rng.bytes(100_000))
+    (tmp_path / "new").write_bytes(rng.bytes(200_000))
+    make_patch(tmp_path / "old", tmp_path / "new", tmp_path / "patch")
+    expected = record_of(tmp_path / "new")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (199_900, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            apply_patch(
+                [(tmp_path / "patch").read_bytes()], tmp_path / "old", tmp_path / "out", expected=expected
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "out").exists()

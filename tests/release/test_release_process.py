@@ -240,3 +240,15 @@ def test_fetch_ends_with_its_outcome_as_json_when_asked(published: ReleaseServer
         "Fetched",
         VERSION,
     )
+
+
+def test_a_reader_that_hangs_up_does_not_end_the_fetch(published: ReleaseServer, tmp_path: Path) -> None:
+    command = [*COMMAND, *map(str, from_(published, tmp_path / "into", tmp_path / "message"))]
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read() if process.stderr else b""
+    assert process.returncode == 0, said.decode()
+    assert told(tmp_path / "message").reason == "Fetched"

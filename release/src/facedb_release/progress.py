@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -44,31 +45,32 @@ class JsonLines:
         self._clock = clock
         self._phase: Phase | None = None
         self._next = 0.0
-        self._held: str | None = None
+        self._held: tuple[Phase, int, int | None, str | None] | None = None
 
     def __call__(self, phase: Phase, done: int, total: int | None, file: str | None) -> None:
         """Write the line, or hold it back until one is due."""
         now = self._clock()
         if phase is self._phase and now < self._next:
-            self._held = self._line(phase, done, total, file)
+            self._held = (phase, done, total, file)
             return
         if phase is not self._phase:
             self.close()
         self._phase, self._next, self._held = phase, now + self._every, None
-        self._out.write(self._line(phase, done, total, file))
-        self._out.flush()
+        self._write((phase, done, total, file))
 
     def close(self) -> None:
         """Write the line that was held back, if any."""
         if self._held is not None:
-            self._out.write(self._held)
-            self._out.flush()
+            self._write(self._held)
             self._held = None
 
-    @staticmethod
-    def _line(phase: Phase, done: int, total: int | None, file: str | None) -> str:
+    def _write(self, told: tuple[Phase, int, int | None, str | None]) -> None:
+        """Write one line; when nobody reads any more, the run goes on without."""
+        phase, done, total, file = told
         line = {"event": "progress", "phase": phase, "bytes_done": done, "bytes_total": total, "file": file}
-        return json.dumps(line, separators=(",", ":")) + "\n"
+        with suppress(BrokenPipeError):
+            self._out.write(json.dumps(line, separators=(",", ":")) + "\n")
+            self._out.flush()
 
 
 class Bar:

@@ -35,8 +35,8 @@ class Receipt:
 
     Attributes:
         version: calendar version as the manifest has it.
-        digest: `sha256:<hex>` of the archive, as it was hashed or as the source promises it; where neither is
-            known, because it came in parts, `contents:sha256:<hex>` of the files' own hashes.
+        digest: `sha256:<hex>` of the archive, when all of it passed and was hashed; when it came in parts,
+            `contents:sha256:<hex>` of the files' own hashes.
         files: every file of the release.
         performer_count: of the manifest.
         face_count: of the manifest, gaps included.

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 
 from facedb_release.errors import ExitCode, Reason, ReleaseError, SourceTrouble
 from facedb_release.fetching.remote import Tally
@@ -64,7 +65,7 @@ def run(
     logging.getLogger("httpx").setLevel(logging.WARNING)
     started, tally = time.monotonic(), Tally()
     # As the first process of a container SIGTERM would be ignored without a handler.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, _stop), signal.signal(signal.SIGALRM, _stop)
     bar = None if quiet else Bar() if sys.stdout.isatty() and not lines else JsonLines(sys.stdout)
     try:
         outcome, code = _good(work(bar or no_progress, tally), tally), ExitCode.GOOD
@@ -76,11 +77,19 @@ def run(
         log.exception("A bug in facedb")
         outcome, code = _bug(e, tally, version), ExitCode.BUG
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGTERM, before[0])
+        signal.signal(signal.SIGALRM, before[1])
         if bar is not None:
             bar.close()
     _answer(outcome, round(time.monotonic() - started, 3), termination_message, told or _logged)
     return code
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    """Interrupt the work; again each second, since Python drops what is raised in a finalizer."""
+    signal.setitimer(signal.ITIMER_REAL, 1, 1)
+    raise KeyboardInterrupt
 
 
 def _answer(outcome: Outcome, seconds: float, path: Path | None, told: Callable[[Outcome], None]) -> None:

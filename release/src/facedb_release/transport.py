@@ -147,10 +147,15 @@ def _default_context() -> ssl.SSLContext:
 
 def _keep_addresses_out_of_logs() -> None:
     """Both libraries log each URL with its query: a signed one is a secret while it lives."""
-    for name in ("httpx", "urllib3.connectionpool"):
+    levels = {
+        "httpx": logging.WARNING,
+        "urllib3.connectionpool": logging.WARNING,
+        "urllib3.connection": logging.ERROR,
+    }
+    for name, level in levels.items():
         logger = logging.getLogger(name)
         if logger.level == logging.NOTSET:
-            logger.setLevel(logging.WARNING)
+            logger.setLevel(level)
 
 
 @contextmanager

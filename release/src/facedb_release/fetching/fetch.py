@@ -168,7 +168,9 @@ def _from_first_good(assets: Sequence[Asset], run: _Run) -> Receipt:
         try:
             return _from(origin, run)
         except AssetReplaced:
-            raise
+            if not origin.turned:
+                raise
+            assets = (origin.asset, *origin.rest)
         except SourceTrouble as e:
             failures.append(e)
             break
@@ -224,8 +226,7 @@ def _from(origin: Origin, run: _Run) -> Receipt:
 def _verified(arrived: Arrived, asset: Asset | None, run: _Run, checks: EarlyChecks) -> Receipt:
     """Verify what arrived, and make it the folder's release."""
     wanted = run.wanted
-    promised = asset.digest if asset else None
-    digest = arrived.digest or promised or contents_digest(arrived.files)
+    digest = arrived.digest or contents_digest(arrived.files)
     run.tally.digest = digest
     if arrived.digest is not None:
         _compare_digest(wanted, arrived.digest, "The archive")

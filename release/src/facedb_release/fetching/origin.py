@@ -28,6 +28,7 @@ class Origin:
         size: in bytes.
         asset: the address at hand.
         mixed: whether the files are made of what several addresses, or several runs, gave.
+        turned: whether the address at hand holds another archive than those before it, which failed.
 
     Raises:
         ReleaseError: of all failures the first that may pass, else the first.
@@ -45,6 +46,7 @@ class Origin:
         self._contents: Contents | None = None
         self._lock = Lock()
         self.mixed = False
+        self.turned = False
         self._now = self._open_next()
         self.size = self._now.size
 
@@ -123,6 +125,7 @@ class Origin:
                 self._failures.append(e)
                 continue
             if not same:
+                self.turned = True
                 raise AssetReplaced(
                     f"{shown(self.asset.url)} holds another archive than the address that failed; "
                     "it is read from the start."

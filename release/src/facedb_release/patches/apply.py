@@ -50,9 +50,11 @@ def apply_patch(blocks: Iterable[Block], old: Path, out: Path, *, expected: File
         WrongRelease: WrongArchive, UnsafeArchive or WrongChecksum.
         OSError: of the volume.
     """
-    with out.open("xb", buffering=0) as f:
+    # Buffered, because a raw file may write less than it is given.
+    with out.open("xb") as f:
         try:
             made = rebuild(blocks, old, f.write, expected=expected)
+            f.flush()
             os.fsync(f.fileno())
         except BaseException:
             out.unlink()
