@@ -9,7 +9,7 @@ import pytest
 
 from facedb_release.errors import Reason, WrongRelease
 from facedb_release.verify import child
-from facedb_release.verify.child import Leash, ask
+from facedb_release.verify.child import Leash, ask, end, start
 
 FATES = {
     "SIGSEGV": ("die", "SIGSEGV"),
@@ -78,3 +78,27 @@ def test_the_child_is_limited_for_good_and_knows_no_secrets(monkeypatch: pytest.
     assert (said["limits"]["CORE"], said["limits"]["FSIZE"]) == (0, 0)
     assert said["limits"]["NOFILE"] < 64
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[1] != 0
+
+
+def test_a_child_that_was_started_before_answers_and_one_that_died_meanwhile_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-I", "-c", LIMITS))
+    leash = Leash(9.0, 1 << 30)
+    for died in (False, True):
+        early = start("database")
+        if died:
+            early.kill()
+            early.wait()
+
+        said = ask("database", {}, file="x", reason=Reason.CORRUPT_DATABASE, leash=leash, child=early)
+
+        assert said["limits"]["FSIZE"] == 0
+
+
+def test_a_child_that_is_never_asked_is_ended() -> None:
+    early = start("index")
+
+    end(early)
+
+    assert early.returncode is not None

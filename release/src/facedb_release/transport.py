@@ -115,12 +115,12 @@ def open_client(
     """
     try:
         extra = headers_from_environment() if headers is None else checked_headers(headers)
-        context = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else _default_context()
+        own = ssl.create_default_context(cafile=str(ca_bundle)) if ca_bundle else None
         _check_proxy(proxy)
         _keep_addresses_out_of_logs()
         return Client(
             Session(Network(ca_bundle, proxy, extra)),
-            transport=Wire(context, proxy=proxy),
+            transport=Wire(lambda: own or _default_context(), proxy=proxy),
             timeout=httpx.Timeout(patience.stall_seconds, connect=patience.connect_seconds),
             headers={"User-Agent": "facedb", "Accept-Encoding": "identity"},
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Lock
 from urllib.parse import unquote, urlsplit
 
@@ -25,16 +25,18 @@ class Wire(httpx.BaseTransport):
     """Connections of one client, kept alive and shared by its threads.
 
     Args:
-        context: of TLS.
+        context: of TLS; asked for when it is needed: reading the default authorities takes 40 ms.
         connections: kept for each host.
         proxy: for every request; None means what the environment says (HTTPS_PROXY, NO_PROXY, …).
     """
 
-    def __init__(self, context: ssl.SSLContext, *, connections: int = 16, proxy: str | None = None) -> None:
+    def __init__(
+        self, context: Callable[[], ssl.SSLContext], *, connections: int = 16, proxy: str | None = None
+    ) -> None:
         self._context = context
         self._connections = connections
         self._proxy = proxy
-        self._pools: dict[str | None, urllib3.PoolManager] = {}
+        self._pools: dict[tuple[str | None, bool], urllib3.PoolManager] = {}
         self._proxies: dict[tuple[str, str], str | None] = {}
         self._lock = Lock()
 
@@ -83,15 +85,17 @@ class Wire(httpx.BaseTransport):
         if place not in self._proxies:
             self._proxies[place] = self._proxy or _proxy_of(url)
         proxy = self._proxies[place]
+        encrypted = url.scheme == "https" or (proxy or "").startswith("https:")
         with self._lock:
-            if proxy not in self._pools:
-                self._pools[proxy] = self._made(proxy)
-            return self._pools[proxy]
+            if (proxy, encrypted) not in self._pools:
+                context = self._context() if encrypted else None
+                self._pools[proxy, encrypted] = self._made(proxy, context)
+            return self._pools[proxy, encrypted]
 
-    def _made(self, proxy: str | None) -> urllib3.PoolManager:
+    def _made(self, proxy: str | None, context: ssl.SSLContext | None) -> urllib3.PoolManager:
         if proxy is None:
             return urllib3.PoolManager(
-                maxsize=self._connections, num_pools=16, ssl_context=self._context, retries=_NO_RETRY
+                maxsize=self._connections, num_pools=16, ssl_context=context, retries=_NO_RETRY
             )
         parts = urlsplit(proxy)
         name = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
@@ -99,7 +103,7 @@ class Wire(httpx.BaseTransport):
             f"{parts.scheme}://{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}",
             proxy_headers=make_headers(proxy_basic_auth=name) if name else None,
             maxsize=self._connections,
-            ssl_context=self._context,
+            ssl_context=context,
             retries=_NO_RETRY,
         )
 

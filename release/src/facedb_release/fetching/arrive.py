@@ -147,11 +147,11 @@ def _to_write(contents: Contents, begun: Begun) -> int:
 
 
 def _order(members: tuple[Member, ...], wanted: FetchRequest) -> tuple[str, ...]:
-    """Return the files in the order to bring them: small maps, then indices, whose checks take longest."""
+    """Return the files in the order to bring them: the last byte should leave little to check."""
     indices = wanted.profile.indices
     databases = wanted.profile.databases
 
     def rank(member: Member) -> tuple[int, int]:
-        return (2 if member.name in databases else 1 if member.name in indices else 0, member.offset)
+        return (2 if member.name in indices else 1 if member.name in databases else 0, member.offset)
 
     return tuple(m.name for m in sorted(members, key=rank))

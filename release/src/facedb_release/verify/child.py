@@ -30,6 +30,9 @@ _SET = {"OPENBLAS_NUM_THREADS": "1"}
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR")
 
 
+Child = subprocess.Popen[bytes]
+
+
 @dataclass(frozen=True)
 class Leash:
     """What the child may use.
@@ -45,7 +48,33 @@ class Leash:
     cpu_seconds: int | None = None
 
 
-def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, leash: Leash) -> dict[str, Any]:
+def start(job: str) -> Child:
+    """Start a child that loads what the job needs and waits for its question; see `ask`."""
+    return subprocess.Popen(
+        [sys.executable, *COMMAND, job],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={key: os.environ[key] for key in _KEPT if key in os.environ} | _SET,
+        start_new_session=True,
+    )
+
+
+def end(child: Child) -> None:
+    """End a child that was started and never asked."""
+    with child:
+        child.kill()
+
+
+def ask(
+    job: str,
+    question: Mapping[str, Any],
+    *,
+    file: str,
+    reason: Reason,
+    leash: Leash,
+    child: Child | None = None,
+) -> dict[str, Any]:
     """Let a child do the job.
 
     Args:
@@ -54,6 +83,7 @@ def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, lea
         file: that it is about, for messages.
         reason: the word for a file that the child dies of.
         leash: its limits.
+        child: started before for this job; it is used up.
 
     Raises:
         WrongRelease: what the child says, or with the reason given when it dies or takes too much.
@@ -72,7 +102,12 @@ def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, lea
     )
     if len(text) > MAX_QUESTION:
         raise ValueError(f"a question of {len(text)} characters is too long")
-    said, status = _run(text.encode(), leash.seconds, file, reason)
+    if child is None or child.poll() is not None:
+        # One that died before it saw the file says nothing about it.
+        if child is not None:
+            end(child)
+        child = start(job)
+    said, status = _run(child, text.encode(), leash.seconds, file, reason)
     if status < 0:
         name = signal.Signals(-status).name
         _fatal(file, reason, "reading it kills the process", "an answer", name)
@@ -92,16 +127,8 @@ def ask(job: str, question: Mapping[str, Any], *, file: str, reason: Reason, lea
     return answer
 
 
-def _run(question: bytes, seconds: float, file: str, reason: Reason) -> tuple[bytes, int]:
+def _run(child: Child, question: bytes, seconds: float, file: str, reason: Reason) -> tuple[bytes, int]:
     """Run the child; return what it wrote and its exit status."""
-    child = subprocess.Popen(
-        [sys.executable, *COMMAND],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env={key: os.environ[key] for key in _KEPT if key in os.environ} | _SET,
-        start_new_session=True,
-    )
     with child:
         try:
             said = _talk(child, question, time.monotonic() + seconds)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from facedb_release.errors import Reason, WrongRelease
-from facedb_release.verify.child import Leash, ask
+from facedb_release.verify.child import Child, Leash, ask
 
 # magic, version, dimensions, space, storage, max norm, order preserving; then the graph's own header.
 _HEAD = struct.Struct("<4siiBBf?")
@@ -151,7 +151,13 @@ def _check_size(header: IndexHeader, size: int, file: str) -> None:
 
 
 def check_opens(
-    path: Path, *, labels: Sequence[int], sample: int, seconds: float, extra_bytes: int
+    path: Path,
+    *,
+    labels: Sequence[int],
+    sample: int,
+    seconds: float,
+    extra_bytes: int,
+    child: Child | None = None,
 ) -> Iterator[str]:
     """In its own process: check the whole graph, open the index, and let some of its vectors find themselves.
 
@@ -161,6 +167,7 @@ def check_opens(
         sample: how many of them to ask for, spread evenly.
         seconds: for all of it.
         extra_bytes: of address space, beyond what voyager needs for the file.
+        child: started before, with `child.start("index")`, while the file was still on its way.
 
     Yields:
         A warning when the sample is 0 and nothing was done, or when only the graph was checked, because
@@ -183,6 +190,7 @@ def check_opens(
         file=path.name,
         reason=Reason.CORRUPT_INDEX,
         leash=Leash(seconds, memory),
+        child=child,
     )
     found = answer.get("found", -1)
     if "error" in answer or not isinstance(found, int) or found < NEEDED_SHARE * len(asked):

@@ -6,6 +6,7 @@ reads: that is why it is a process. Imports little, because it is started for ev
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -33,7 +34,9 @@ JOBS: Mapping[str, Job] = {"maps": maps.answer, "database": tables.answer, "inde
 
 
 def main() -> None:
-    """Answer the question on stdin."""
+    """Answer the question on stdin; started early, it has its libraries loaded when the question comes."""
+    if sys.argv[1:] == ["index"]:
+        importlib.import_module("facedb_release.verify.selfquery")
     asked = json.load(sys.stdin)
     die_with(asked["parent"])
     limit(**asked["limits"])
