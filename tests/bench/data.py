@@ -22,12 +22,12 @@ import voyager
 from builders import (
     DIMENSIONS,
     Shape,
-    owners_of,
-    people_of,
-    vectors,
     archive_name,
     make_files,
+    owners_of,
+    people_of,
     sha256_of,
+    vectors,
     write_zip,
 )
 
