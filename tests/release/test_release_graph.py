@@ -309,3 +309,9 @@ def test_the_child_dies_with_its_parent() -> None:
         said = running.communicate(timeout=30)[0]
 
     assert (running.returncode, said) == (-signal.SIGKILL, "listening\n")
+
+
+def test_a_graph_that_was_built_hastily_is_poor_and_not_damaged(tmp_path: Path) -> None:
+    path = make_index(tmp_path / "i.voy", 6000, links=4, ef_construction=4)
+
+    assert ask(path, 6000) == []

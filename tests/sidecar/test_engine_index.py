@@ -89,3 +89,9 @@ def test_an_index_of_other_vectors_than_it_was_built_for_is_refused(tmp_path: Pa
 
     with pytest.raises(LoadError, match="do not find themselves"):
         open_index(path).self_check()
+
+
+def test_a_graph_that_was_built_hastily_is_poor_and_not_damaged(tmp_path: Path) -> None:
+    index = open_index(make_index(tmp_path / "i.voy", 6000, links=4, ef_construction=4))
+
+    assert index.self_check() == SAMPLES

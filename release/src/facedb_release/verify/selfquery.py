@@ -14,7 +14,9 @@ from facedb_release.verify.index import read_header
 
 NEAR = 10
 EXACT = 1e-3
-EF = 200
+# How wide a search goes: as readers search, and, for what that misses, far wider. At full scale a graph that
+# was built hastily loses 26 in 100 at 200, and 1 in 100 at 2000 (measured): poor is not damaged.
+EFFORTS = (200, 2000)
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,15 +47,19 @@ def ask(path: str, labels: Sequence[int]) -> dict[str, Any]:
 
     try:
         index = voyager.Index.load(path)
-        k, found = min(NEAR, len(index)), 0
-        for label in labels:
+        k = min(NEAR, len(index))
+        there: set[int] = set()
+        for label, ef in ((label, ef) for label in labels for ef in EFFORTS):
+            if label in there:
+                continue
             try:
-                near, far = index.query(index.get_vector(label), k=k, query_ef=EF)
+                near, far = index.query(index.get_vector(label), k=k, query_ef=ef)
             except (voyager.RecallError, RuntimeError):
                 continue
             if not (np.isfinite(far).all() and (near < len(index)).all()):
-                return {"error": "a distance or a label is no number of it", "found": found}
-            found += bool((near == label).any() or far[0] < EXACT)
+                return {"error": "a distance or a label is no number of it", "found": len(there)}
+            if (near == label).any() or far[0] < EXACT:
+                there.add(label)
     except (RuntimeError, ValueError, OSError, MemoryError) as e:
         return {"error": f"voyager refuses it ({str(e)[:200]})", "found": 0}
-    return {"found": found}
+    return {"found": len(there)}
