@@ -19,7 +19,7 @@ CONNECTIONS = 8
 # Windows that a lane may be ahead of its reader: enough to keep every connection busy for one lane alone.
 AHEAD = 8
 # Windows of all lanes together that are under way or wait for their reader: the memory that a fetch takes.
-IN_MEMORY = 9
+IN_MEMORY = 8
 # More are used only while readers wait for bytes: where inflating is the bottleneck, two connections do, with
 # less switching than eight.
 FEWEST = 2
