@@ -14,7 +14,7 @@ from typing import Protocol
 
 from facedb_release.errors import Reason, SourceTrouble
 
-WINDOW_BYTES = 2 << 20
+WINDOW_BYTES = 3 << 19
 CONNECTIONS = 8
 # Windows that a lane may be ahead of its reader: enough to keep every connection busy for one lane alone.
 AHEAD = 8
