@@ -21,7 +21,7 @@ from facedb_release.fetching.unpack import Unpacking, unpack
 from facedb_release.fetching.wanted import FetchRequest
 from facedb_release.manifest import Manifest, parse_manifest
 from facedb_release.progress import Phase, Progress
-from facedb_release.receipt import FileRecord
+from facedb_release.receipt import FileRecord, Receipt
 from facedb_release.verify.release import check_manifest
 
 
@@ -70,17 +70,20 @@ def arrive(
     if wanted.version is not None:
         check_manifest(manifest, wanted.version, wanted.profile)
     checks.expect([m.name for m in contents.members])
-    begun = _begin(origin, contents, wanted, fresh=fresh)
+    # Under a pin every byte has to pass, so nothing of the release before is of use.
+    previous = read_previous(wanted.previous) if wanted.digest is None else None
+    digest_known = (wanted.digest or origin.asset.digest) is not None
+    begun = _begin(origin, contents, wanted, previous, fresh=fresh, digest_known=digest_known)
     journal = Journal(wanted.into / volume.JOURNAL, contents.identity(origin.size), begun)
     origin.mixed = begun is not NOTHING
-    begun, taken = _from_previous(contents, manifest, begun, journal, wanted)
+    begun, taken = _from_previous(contents, manifest, begun, journal, wanted, previous)
     volume.require_space(wanted.into, _to_write(contents, begun))
     how = Unpacking(
         folder=partial,
         order=_order(contents.members, wanted),
         journal=journal,
         begun=begun,
-        hashed=not taken and (wanted.digest or origin.asset.digest) is not None,
+        hashed=digest_known and not taken,
         connections=wanted.connections,
         told=told,
         finished=checks.begin,
@@ -98,14 +101,21 @@ def _manifest(origin: Origin, contents: Contents, wanted: FetchRequest) -> bytes
     return read_member(origin, next(m for m in contents.members if m.name == name))
 
 
-def _begin(origin: Origin, contents: Contents, wanted: FetchRequest, *, fresh: bool) -> Begun:
+def _begin(
+    origin: Origin,
+    contents: Contents,
+    wanted: FetchRequest,
+    previous: Receipt | None,
+    *,
+    fresh: bool,
+    digest_known: bool,
+) -> Begun:
     """Return what an earlier run left for this archive, and remove all else that lies in the workplace."""
     identity = contents.identity(origin.size)
     begun = NOTHING
     if not fresh:
         begun = read_journal(wanted.into / volume.JOURNAL, identity, wanted.into / volume.PARTIAL)
-    hashed = (wanted.digest or origin.asset.digest) is not None
-    if hashed and begun.passed is None and not _took(begun, wanted):
+    if digest_known and begun.passed is None and not _took(begun, previous):
         # It was not hashed as it passed, so it is of no use; nor may the journal go on speaking of it.
         begun = NOTHING
     keep = {*begun.done, *begun.half}
@@ -114,11 +124,15 @@ def _begin(origin: Origin, contents: Contents, wanted: FetchRequest, *, fresh: b
 
 
 def _from_previous(
-    contents: Contents, manifest: Manifest, begun: Begun, journal: Journal, wanted: FetchRequest
+    contents: Contents,
+    manifest: Manifest,
+    begun: Begun,
+    journal: Journal,
+    wanted: FetchRequest,
+    previous: Receipt | None,
 ) -> tuple[Begun, bool]:
-    """Take what the release before holds already; not under a pinned digest, which covers every byte."""
-    previous = read_previous(wanted.previous)
-    if previous is None or wanted.previous is None or wanted.digest is not None:
+    """Take what the release before holds already."""
+    if previous is None or wanted.previous is None:
         return begun, False
     missing = [m for m in contents.members if m.name not in begun.done]
     taken: dict[str, FileRecord] = {}
@@ -128,13 +142,12 @@ def _from_previous(
             taken[record.name] = record
             journal.note_done(record)
     half = {name: h for name, h in begun.half.items() if name not in taken}
-    took = bool(taken) or _took(begun, wanted)
+    took = bool(taken) or _took(begun, previous)
     return Begun({**begun.done, **taken}, half, None) if taken else begun, took
 
 
-def _took(begun: Begun, wanted: FetchRequest) -> bool:
+def _took(begun: Begun, previous: Receipt | None) -> bool:
     """Whether an earlier run, that was stopped, took files of the release before."""
-    previous = read_previous(wanted.previous) if wanted.digest is None else None
     if previous is None or begun.passed is not None:
         return False
     return any(begun.done.get(f.name) == f for f in previous.files)

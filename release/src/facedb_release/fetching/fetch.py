@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,7 +53,6 @@ class _Run:
     client: httpx.Client
     progress: Progress
     tally: Tally
-    failures: list[ReleaseError] = field(default_factory=list)
 
 
 def fetch(wanted: FetchRequest, *, progress: Progress = no_progress, tally: Tally | None = None) -> Fetched:

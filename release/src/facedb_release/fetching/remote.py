@@ -109,24 +109,7 @@ class RemoteFile:
             AssetReplaced: if the file changed.
             SourceTrouble: if patience ends.
         """
-        got: list[bytes] = []
-        at, failures = start, 0
-        wanted = still_wanted or (lambda: True)
-        while at < end and wanted():
-            began = at
-            try:
-                for piece in self._part(at, end):
-                    got.append(piece)
-                    at += len(piece)
-                    if not wanted():
-                        return got
-            except Refused as e:
-                if not wanted():
-                    return got
-                # Whatever moved forward earns fresh patience: a bad link may cut a hundred times.
-                failures = 1 if at - began >= self._patience.min_bytes else failures + 1
-                self._before_next(failures, e)
-        return got
+        return list(self._resumed(start, end, still_wanted or (lambda: True)))
 
     def stream(self) -> Iterator[bytes]:
         """Yield the whole file in order, from one answer; where ranges work, resuming after cuts.
@@ -135,16 +118,25 @@ class RemoteFile:
             AssetReplaced: if the file changed.
             SourceTrouble: if patience ends, or at the first cut when the server gives no ranges.
         """
-        at, failures = 0, 0
-        while at < self.size:
+        return self._resumed(0, self.size, lambda: True)
+
+    def _resumed(self, start: int, end: int, wanted: Callable[[], bool]) -> Iterator[bytes]:
+        """Yield [start, end), going on where a connection breaks off; ends early when it is not wanted."""
+        at, failures = start, 0
+        while at < end and wanted():
             began = at
             try:
-                for piece in self._part(at, self.size):
+                for piece in self._part(at, end):
                     at += len(piece)
                     yield piece
+                    if not wanted():
+                        return
             except Refused as e:
-                if at and not self.ranges:
+                if not wanted():
+                    return
+                if at > start and not self.ranges:
                     raise e.trouble from e
+                # Whatever moved forward earns fresh patience: a bad link may cut a hundred times.
                 failures = 1 if at - began >= self._patience.min_bytes else failures + 1
                 self._before_next(failures, e)
 
