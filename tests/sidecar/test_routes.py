@@ -16,13 +16,14 @@ from facedb_release.publish.in_use import alone, require_unused
 from facedb_sidecar.app import create_app
 from facedb_sidecar.engine import Engine, LoadError
 from facedb_sidecar.photos import MOST_PIXELS
+from facedb_sidecar.settings import Limits
 from served import Served
 
 
 def wait_ready(client: TestClient) -> None:
     """The load runs in a thread; a request that goes through it comes after it."""
     loaded = threading.Event()
-    serving = client.app.state.serving  # type: ignore[attr-defined]
+    serving = client.app.state.parts.serving  # type: ignore[attr-defined]
     serving._worker.submit(loaded.set)
     assert loaded.wait(30)
     while client.get("/ready").json().get("state") == "loading":
@@ -143,7 +144,7 @@ def test_health_answers_while_the_release_is_loading(served: Served, engine: Eng
 
 
 def test_more_requests_than_may_wait_are_sent_away(served: Served, engine: Engine) -> None:
-    with TestClient(create_app(served.settings(waiting_limit=0), load=lambda: engine)) as client:
+    with TestClient(create_app(served.settings(limits=Limits(waiting=0)), load=lambda: engine)) as client:
         wait_ready(client)
         reply = client.post("/identify", json=photo_of(served))
         assert (reply.status_code, reply.headers["Retry-After"]) == (503, "10")

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from facedb_sidecar import schemas
-from facedb_sidecar.routes import EngineDep
+from facedb_sidecar.routes.needs import EngineDep
+from facedb_sidecar.schemas import database as schemas
 
 router = APIRouter(prefix="/database")
 

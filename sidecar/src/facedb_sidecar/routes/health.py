@@ -5,9 +5,9 @@ from typing import Literal
 import prometheus_client
 from fastapi import APIRouter, Response
 
-from facedb_sidecar import schemas
 from facedb_sidecar.engine import Engine
-from facedb_sidecar.routes import ServingDep
+from facedb_sidecar.routes.needs import ServingDep
+from facedb_sidecar.schemas import health as schemas
 from facedb_sidecar.serving import State
 
 router = APIRouter()

@@ -6,11 +6,11 @@ from typing import Annotated
 import httpx
 from fastapi import APIRouter, HTTPException, Query
 
-from facedb_sidecar import schemas
 from facedb_sidecar.engine import Engine, Identified
 from facedb_sidecar.engine.matching import Match
 from facedb_sidecar.photos import MOST_BYTES, BadImage, decode_base64, decode_image
-from facedb_sidecar.routes import RETRY_AFTER_S, EngineDep, ServingDep
+from facedb_sidecar.routes.needs import RETRY_AFTER_S, EngineDep, ServingDep
+from facedb_sidecar.schemas import identify as schemas
 from facedb_sidecar.serving import Busy, Serving
 
 FETCH_TIMEOUT_S = 30.0

@@ -1,64 +1,8 @@
-"""Requests and responses: the public contract that existing plugins rely on, and nothing else."""
+"""Requests and answers of ``/identify*``."""
 
-from typing import Literal
+from __future__ import annotations
 
 from pydantic import BaseModel, Field
-
-
-class Health(BaseModel):
-    """``GET /health``: always 200; degraded while nothing is loaded."""
-
-    status: Literal["healthy", "degraded"]
-    database_loaded: bool
-    performer_count: int = 0
-    face_count: int = 0
-
-
-class Device(BaseModel):
-    """Where the models run."""
-
-    requested: str
-    provider: str
-
-
-class SelfCheck(BaseModel):
-    """How many stored faces found themselves at load."""
-
-    passed: bool
-    checked: int
-
-
-class Ready(BaseModel):
-    """``GET /ready`` with 200: what is loaded and warm."""
-
-    ready: Literal[True] = True
-    version: str
-    digest: str
-    performer_count: int
-    face_count: int
-    device: Device
-    self_check: SelfCheck
-
-
-class NotReady(BaseModel):
-    """``GET /ready`` with 503. ``failed`` is final for this process."""
-
-    ready: Literal[False] = False
-    state: Literal["loading", "failed"]
-    reason: str
-    message: str
-    version: str | None = None
-
-
-class DatabaseInfo(BaseModel):
-    """``GET /database/info``: of the release that is loaded."""
-
-    version: str
-    performer_count: int
-    face_count: int
-    sources: list[str]
-    created_at: str | None
-    tattoo_embedding_count: int | None = None
 
 
 class IdentifyRequest(BaseModel):

@@ -1,0 +1,61 @@
+"""What one running sidecar is made of: built from the settings at start, closed at the end.
+
+Routes take what they need from here (``request.app.state.parts``); nothing else is global.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from facedb_release.errors import ReleaseError
+from facedb_release.publish.in_use import hold
+from facedb_sidecar.engine import Engine
+from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.serving import Serving
+from facedb_sidecar.settings import Settings
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything that routes and background jobs share.
+
+    Attributes:
+        settings: of the process.
+        serving: the engine and the door to it.
+    """
+
+    settings: Settings
+    serving: Serving
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, load: Callable[[], Engine] | None = None) -> AsyncIterator[Parts]:
+    """Make the parts; the engine is not loaded yet.
+
+    Args:
+        settings: of the process.
+        load: makes the engine; default: from the settings' folders. Raises LoadError.
+    """
+    with ExitStack() as held:
+        serving = Serving(
+            load or (lambda: _load_and_hold(settings, held)), waiting_limit=settings.limits.waiting
+        )
+        try:
+            yield Parts(settings, serving)
+        finally:
+            serving.close()
+
+
+def _load_and_hold(settings: Settings, held: ExitStack) -> Engine:
+    """Load the engine; as long as it serves, `facedb import` leaves the folder alone.
+
+    Raises:
+        LoadError: also InUse, while an import changes the folder.
+    """
+    try:
+        held.enter_context(hold(settings.release_dir))
+    except ReleaseError as error:
+        raise LoadError(str(error.reason), error.message) from error
+    return Engine.load(settings.release_dir, settings.models_dir, settings.device)
