@@ -119,7 +119,7 @@ class Settings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> Settings:
-        """Read ``FACEDB_*`` and, as the reference, ``STASH_URL``, ``STASH_API_KEY``, ``DATA_DIR``, ``LOG_LEVEL``.
+        """Read ``FACEDB_*``, and the reference's ``STASH_URL``, ``STASH_API_KEY``, ``DATA_DIR``.
 
         Raises:
             ValueError: a variable that cannot be understood, by name, with what was expected.
