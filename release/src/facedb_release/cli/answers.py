@@ -35,6 +35,11 @@ class Answer:
         typer.echo("\n".join([*_told(outcome), *self.lines, *(f"  warning: {w}" for w in outcome.warnings)]))
 
 
+def json_line(outcome: Outcome) -> None:
+    """Write the outcome as the last of a run's JSON lines."""
+    typer.echo(json.dumps({"event": "outcome", **asdict(outcome)}))
+
+
 def size_text(size_bytes: int) -> str:
     """Return a size as people read it: `794 MB`, `1.5 GB`, powers of 1000."""
     size, unit = float(size_bytes), 0

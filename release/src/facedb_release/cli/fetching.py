@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facedb_release.cli import options
-from facedb_release.cli.answers import Answer, size_text, table
+from facedb_release.cli.answers import Answer, json_line, size_text, table
 from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.fetching.fetch import Fetched, FetchRequest, fetch
 from facedb_release.fetching.remote import Tally
 from facedb_release.fetching.windows import CONNECTIONS
-from facedb_release.outcome import Outcome
 from facedb_release.progress import Progress
 from facedb_release.run import Finished, run
 from facedb_release.sources.github import API
@@ -95,12 +92,8 @@ def fetch_command(
         return _fetched(fetch(wanted, progress=progress, tally=tally))
 
     shown = wish.version.text if isinstance(wish, Exact) else None
-    told = _json_line if as_json else None
+    told = json_line if as_json else None
     sys.exit(run(work, termination_message, version=shown, lines=as_json, told=told))
-
-
-def _json_line(outcome: Outcome) -> None:
-    typer.echo(json.dumps({"event": "outcome", **asdict(outcome)}))
 
 
 def versions_command(

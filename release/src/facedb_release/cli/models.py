@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facedb_release.cli import options
-from facedb_release.fetching.models import ModelFile, ModelsRequest, fetch_models
+from facedb_release.cli.answers import json_line
+from facedb_release.fetching.modelfiles import ModelFile, parse_models
+from facedb_release.fetching.models import ModelsRequest, fetch_models
 from facedb_release.fetching.remote import Tally
 from facedb_release.progress import Progress
 from facedb_release.run import Finished, run
@@ -20,7 +23,12 @@ from facedb_release.transport import Patience
 
 def fetch_models_command(
     into: Annotated[Path, typer.Option("--into", help="Folder of models; releases share it.")],
-    file: Annotated[list[str], typer.Option("--file", help="NAME:SIZE:SHA256; repeat for each file.")],
+    file: Annotated[
+        list[str] | None, typer.Option("--file", help="NAME:SIZE:SHA256; repeat for each file.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="JSON list of models, as models.json; all of them.")
+    ] = None,
     github: options.GitHubOption = None,
     tag: Annotated[str, typer.Option("--tag", help="Of the release that holds the models.")] = "models",
     api_url: options.ApiOption = API,
@@ -37,11 +45,14 @@ def fetch_models_command(
     termination_message: options.TerminationOption = None,
     stall_after: options.StallOption = 30.0,
     attempts: options.AttemptsOption = 6,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines also on a terminal; the last one is the outcome.")
+    ] = False,
 ) -> None:
     """Fetch model files into a folder; those that are there already stay."""
     wanted = ModelsRequest(
         into=into,
-        files=tuple(_model(text) for text in file),
+        files=_files(file or (), manifest),
         source=options.source_of(
             github,
             http,
@@ -64,7 +75,25 @@ def fetch_models_command(
         reason = "Fetched" if new else "AlreadyThere"
         return Finished(reason, f"{len(wanted.files)} model files are in {into}, {len(new)} of them new.")
 
-    sys.exit(run(work, termination_message))
+    sys.exit(run(work, termination_message, lines=as_json, told=json_line if as_json else None))
+
+
+def _files(texts: Sequence[str], manifest: Path | None) -> tuple[ModelFile, ...]:
+    """Return the files that both options name.
+
+    Raises:
+        typer.BadParameter: for none, and for a manifest that is none.
+    """
+    listed: tuple[ModelFile, ...] = ()
+    if manifest is not None:
+        try:
+            listed = tuple(model.file for model in parse_models(manifest.read_bytes()))
+        except (OSError, ValueError) as e:
+            raise typer.BadParameter(f"{manifest}: {e}", param_hint="--manifest") from e
+    found = (*listed, *(_model(text) for text in texts))
+    if not found:
+        raise typer.BadParameter("at least one model is wanted", param_hint="--file or --manifest")
+    return found
 
 
 def _model(text: str) -> ModelFile:

@@ -111,14 +111,17 @@ class RemoteFile:
         """
         return list(self._resumed(start, end, still_wanted or (lambda: True)))
 
-    def stream(self) -> Iterator[bytes]:
-        """Yield the whole file in order, from one answer; where ranges work, resuming after cuts.
+    def stream(self, start: int = 0) -> Iterator[bytes]:
+        """Yield the file in order, from one answer; where ranges work, resuming after cuts.
+
+        Args:
+            start: where to begin; only 0 without ranges.
 
         Raises:
             AssetReplaced: if the file changed.
             SourceTrouble: if patience ends, or at the first cut when the server gives no ranges.
         """
-        return self._resumed(0, self.size, lambda: True)
+        return self._resumed(start, self.size, lambda: True)
 
     def _resumed(self, start: int, end: int, wanted: Callable[[], bool]) -> Iterator[bytes]:
         """Yield [start, end), going on where a connection breaks off; ends early when it is not wanted."""

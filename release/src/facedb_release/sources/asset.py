@@ -47,6 +47,7 @@ class Available:
         size: in bytes, where the source says so.
         digest: `sha256:<hex>`, where the source says so.
         url: of the archive, without secrets.
+        title: of the release, where the source gives it one.
     """
 
     version: Version
@@ -55,6 +56,7 @@ class Available:
     size: int | None
     digest: str | None
     url: str
+    title: str | None = None
 
 
 def newest_first(found: list[Available]) -> tuple[Available, ...]:

@@ -218,6 +218,7 @@ def _raw_available(one: Available) -> dict[str, Any]:
         "size": one.size,
         "digest": one.digest,
         "url": one.url,
+        "title": one.title,
     }
 
 
@@ -230,4 +231,5 @@ def _available(raw: dict[str, Any]) -> Available:
         size=None if size is None else int(size),
         digest=sha256_or_none(raw["digest"]),
         url=str(raw["url"]),
+        title=None if raw.get("title") is None else str(raw["title"]),
     )

@@ -235,6 +235,7 @@ def _offered(raw: dict[str, Any], source: GitHub) -> Iterator[Available]:
         size=int(asset["size"]),
         digest=sha256_or_none(asset.get("digest")),
         url=shown(str(asset["browser_download_url"])),
+        title=str(raw["name"])[:200] if raw.get("name") else None,
     )
 
 
