@@ -5,6 +5,7 @@ Routes take what they need from here (``request.app.state.parts``); nothing else
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from facedb_sidecar.engine import Engine
 from facedb_sidecar.engine.errors import LoadError
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.settings import Settings
+from facedb_sidecar.state import Preferences, StateStore
+from facedb_sidecar.state.opening import open_state
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,14 @@ class Parts:
     Attributes:
         settings: of the process.
         serving: the engine and the door to it.
+        state: what outlives the process.
+        preferences: what users change while it runs.
     """
 
     settings: Settings
     serving: Serving
+    state: StateStore
+    preferences: Preferences
 
 
 @asynccontextmanager
@@ -39,11 +46,12 @@ async def open_parts(settings: Settings, load: Callable[[], Engine] | None = Non
         load: makes the engine; default: from the settings' folders. Raises LoadError.
     """
     with ExitStack() as held:
+        state, preferences = await asyncio.to_thread(open_state, settings, held)
         serving = Serving(
             load or (lambda: _load_and_hold(settings, held)), waiting_limit=settings.limits.waiting
         )
         try:
-            yield Parts(settings, serving)
+            yield Parts(settings, serving, state, preferences)
         finally:
             serving.close()
 

@@ -20,6 +20,7 @@ from facedb_sidecar.state.definitions import (
     from_variable,
 )
 from facedb_sidecar.state.entries import Entries
+from facedb_sidecar.state.errors import StateError
 
 PREFIX = "setting."
 MIGRATED = "migrated."
@@ -52,7 +53,11 @@ class Preferences:
         self._listeners: list[Listener] = []
         self._overrides: Mapping[str, Value] = {}
         self.tier = tier
-        self.refresh()
+        try:
+            self.refresh()
+        except StateError as error:
+            # Start with the defaults rather than not at all; the queue's loop refreshes.
+            log.warning("The saved settings cannot be read yet: %s", error)
         self._loaded = self._values()
 
     # What the engine, scenes and the Stash client read.
