@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from facedb_sidecar.engine.tiers import CPU, TIERS
+
 Value = bool | int | float
 
 TRUE = ("true", "1", "yes", "on")
@@ -134,7 +136,7 @@ def _performance() -> tuple[Definition, ...]:
             usual=16,
             least=1,
             most=128,
-            by_tier={"gpu-high": 32, "gpu-low": 16, "cpu": 4},
+            by_tier={tier.name: tier.batch for tier in TIERS},
             applies=Applies.NEXT_LOAD,
         ),
         Definition(
@@ -146,7 +148,7 @@ def _performance() -> tuple[Definition, ...]:
             usual=4,
             least=1,
             most=16,
-            by_tier={"gpu-high": 8, "gpu-low": 6, "cpu": 2},
+            by_tier={tier.name: tier.ffmpeg_workers for tier in TIERS},
         ),
         Definition(
             key="detection_size",
@@ -157,7 +159,7 @@ def _performance() -> tuple[Definition, ...]:
             usual=640,
             least=160,
             most=1280,
-            by_tier={"gpu-high": 640, "gpu-low": 640, "cpu": 320},
+            by_tier={tier.name: tier.detection_size for tier in TIERS},
             applies=Applies.NEXT_LOAD,
         ),
     )
@@ -172,7 +174,7 @@ def _recognition() -> tuple[Definition, ...]:
             category="recognition",
             kind=Kind.BOOL,
             usual=True,
-            by_tier={"gpu-high": True, "gpu-low": True, "cpu": False},
+            by_tier={tier.name: tier is not CPU for tier in TIERS},
             applies=Applies.NEXT_LOAD,
         ),
         Definition(
@@ -184,7 +186,7 @@ def _recognition() -> tuple[Definition, ...]:
             usual=60,
             least=10,
             most=200,
-            by_tier={"gpu-high": 60, "gpu-low": 60, "cpu": 30},
+            by_tier={tier.name: tier.frames for tier in TIERS},
         ),
         Definition(
             key="face_candidates",

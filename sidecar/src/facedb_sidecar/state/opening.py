@@ -30,7 +30,7 @@ def open_state(
     state = StateStore.open(folder / FILE if folder else None)
     held.callback(state.close)
     tier = read_hardware(settings.data_dir).tier(device=settings.device)
-    preferences = Preferences(state.entries, tier.value)
+    preferences = Preferences(state.entries, tier.name)
     try:
         preferences.migrate_variables(env)
     except StateError as error:
