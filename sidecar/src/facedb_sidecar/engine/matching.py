@@ -31,13 +31,17 @@ class Health(Enum):
 
 @dataclass(frozen=True)
 class Match:
-    """A stored face that is near. Distances are cosine distances in [0, 2]; 0.0 where a side has none."""
+    """A stored face that is near. Distances are cosine distances in [0, 2]; 0.0 where a side has none.
+
+    ``already_tagged``: whether the scene that was asked about names the performer already.
+    """
 
     performer: Performer
     label: int
     distance: float
     facenet_distance: float
     arcface_distance: float
+    already_tagged: bool = False
 
     @property
     def confidence(self) -> float:
