@@ -52,7 +52,7 @@ def test_the_box_lies_on_the_face(engine: Engine) -> None:
 
 def test_a_picture_without_a_face_has_none(engine: Engine) -> None:
     blank: Image = np.full((200, 300, 3), 127, np.uint8)
-    assert engine.identify(blank, **LIMITS) == ()  # type: ignore[arg-type]
+    assert engine.identify(blank, **LIMITS).faces == ()  # type: ignore[arg-type]
 
 
 def spoil_index(release: Path, models: Path) -> None:

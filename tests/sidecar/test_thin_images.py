@@ -21,7 +21,7 @@ SIZES = [(1, 2000), (2000, 1), (1, 320), (321, 1), (7, 49_000), (3, 961), (1, 1)
 def test_a_very_thin_image_holds_no_face(engine: Engine, size: tuple[int, int]) -> None:
     image = np.full((*size, 3), 90, np.uint8)
 
-    assert engine.identify(image, top_k=5, max_distance=0.6, min_confidence=0.5) == ()
+    assert engine.identify(image, top_k=5, max_distance=0.6, min_confidence=0.5).faces == ()
 
 
 def test_a_very_thin_image_is_answered_over_http(served: Served, engine: Engine) -> None:

@@ -4,33 +4,28 @@
 raises ``LoadError``. To serve another release, load another engine and replace the reference.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from facedb_release.errors import ReleaseError
 from facedb_release.manifest import Manifest, parse_manifest
 from facedb_release.receipt import Receipt, read_receipt
+from facedb_sidecar.engine.answers import Identification, Identified
 from facedb_sidecar.engine.catalog import Catalog, load_catalog
 from facedb_sidecar.engine.errors import LoadError
-from facedb_sidecar.engine.faces import Face, embed_arcface, embed_facenet, find_faces
+from facedb_sidecar.engine.faces import Face, Image, cut, detect, embed, embed_arcface, embed_facenet
 from facedb_sidecar.engine.index import FaceIndex, open_index
 from facedb_sidecar.engine.matching import CANDIDATES, Match, rank
 from facedb_sidecar.engine.models import Models, load_models
+from facedb_sidecar.engine.options import EngineOptions
+from facedb_sidecar.engine.timing import Stopwatch
 
-__all__ = ["Engine", "Identified", "LoadError"]
-
-Image = npt.NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Identified:
-    """A face of an image and who it may be, most likely first."""
-
-    face: Face
-    matches: tuple[Match, ...]
+__all__ = ["Engine", "EngineOptions", "Identification", "Identified", "Image", "LoadError"]
 
 
 @dataclass(frozen=True)
@@ -52,23 +47,28 @@ class Engine:
     checked: int
 
     @classmethod
-    def load(cls, release_dir: Path, models_dir: Path, device: str) -> "Engine":
+    def load(
+        cls, release_dir: Path, models_dir: Path, device: str, *, options: EngineOptions | None = None
+    ) -> Engine:
         """Load, warm up and check. Takes seconds and, for a full release, about 2 GB of memory.
 
         Args:
-            release_dir: a folder that ``facedb fetch`` filled, with its receipt.
+            release_dir: a folder that ``facedb fetch`` filled, with its receipt; the fetch refused releases
+                of another pipeline (dimensions, alignment, flip averaging).
             models_dir: a folder with the three ONNX files.
             device: ``gpu`` or ``cpu``.
+            options: sizes, search, signals.
 
         Raises:
             LoadError: the release or the models cannot be served.
         """
+        options = options or EngineOptions()
         try:
             receipt = read_receipt(release_dir)
             manifest = parse_manifest((release_dir / "manifest.json").read_bytes())
         except ReleaseError as error:
             raise LoadError(str(error.reason), str(error)) from error
-        models = load_models(models_dir, device)
+        models = load_models(models_dir, device, options)
         facenet = open_index(release_dir / "face_facenet.voy")
         arcface = open_index(release_dir / "face_arcface.voy")
         catalog = load_catalog(release_dir)
@@ -79,7 +79,7 @@ class Engine:
 
     def identify(
         self, image: Image, *, top_k: int, max_distance: float, min_confidence: float, min_size: int = 0
-    ) -> tuple[Identified, ...]:
+    ) -> Identification:
         """Find the faces of an image and who they may be.
 
         Args:
@@ -89,8 +89,28 @@ class Engine:
             min_confidence: of the detection, in [0, 1].
             min_size: pixels.
         """
-        faces = find_faces(self.models, image, min_confidence=min_confidence, min_size=min_size)
-        return tuple(Identified(face, self._matches(face, top_k, max_distance)) for face in faces)
+        watch = Stopwatch()
+        with watch.stage("detection"):
+            found = detect(self.models, image, min_confidence=min_confidence)
+            crops = cut(image, (d for d in found if d.reaches(min_size)))
+        with watch.stage("embedding"):
+            faces = embed(self.models, crops)
+        with watch.stage("matching"):
+            matches = self.match(faces, max_distance=max_distance, top_k=top_k)
+        pairs = zip(faces, matches, strict=True)
+        return Identification(tuple(Identified(face, found) for face, found in pairs), watch.timing())
+
+    def match(
+        self, faces: Sequence[Face], *, max_distance: float, top_k: int
+    ) -> tuple[tuple[Match, ...], ...]:
+        """Who each face may be, most likely first.
+
+        Args:
+            faces: any number.
+            max_distance: in [0, 2].
+            top_k: matches for each face, at most.
+        """
+        return tuple(self._matches(face, top_k, max_distance) for face in faces)
 
     def _matches(self, face: Face, top_k: int, max_distance: float) -> tuple[Match, ...]:
         return rank(
@@ -111,7 +131,7 @@ def _check_sizes(catalog: Catalog, facenet: FaceIndex, arcface: FaceIndex) -> No
 def _warm_up(models: Models) -> None:
     """One run through each network: the first is slow, and would meet a user's time-out."""
     size = models.detector.input_size
-    find_faces(models, np.zeros((size[1], size[0], 3), np.uint8))
+    detect(models, np.zeros((size[1], size[0], 3), np.uint8), min_confidence=0.5)
     crop = [np.zeros((112, 112, 3), np.uint8)]
     embed_facenet(models.facenet, crop)
     embed_arcface(models.arcface, crop)
