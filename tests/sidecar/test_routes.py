@@ -10,24 +10,14 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from edge import photo_of, wait_ready
 from enrolment import ASTRONAUT, ASTRONAUT_ID, jpeg
 from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.publish.in_use import alone, require_unused
 from facedb_sidecar.app import create_app
 from facedb_sidecar.engine import Engine, LoadError
-from facedb_sidecar.photos import MOST_PIXELS
 from facedb_sidecar.settings import Limits
 from served import Served
-
-
-def wait_ready(client: TestClient) -> None:
-    """The load runs in a thread; a request that goes through it comes after it."""
-    loaded = threading.Event()
-    serving = client.app.state.parts.serving  # type: ignore[attr-defined]
-    serving._worker.submit(loaded.set)
-    assert loaded.wait(30)
-    while client.get("/ready").json().get("state") == "loading":
-        pass
 
 
 @pytest.fixture
@@ -35,10 +25,6 @@ def client(served: Served, engine: Engine) -> Iterator[TestClient]:
     with TestClient(create_app(served.settings(), load=lambda: engine)) as running:
         wait_ready(running)
         yield running
-
-
-def photo_of(served: Served) -> dict[str, str]:
-    return {"image_base64": base64.b64encode(served.photo).decode()}
 
 
 def test_ready_names_what_is_loaded(client: TestClient, engine: Engine) -> None:
@@ -51,6 +37,8 @@ def test_ready_names_what_is_loaded(client: TestClient, engine: Engine) -> None:
         "face_count": len(engine.catalog.faces),
         "device": {"requested": "cpu", "provider": "CPUExecutionProvider"},
         "self_check": {"passed": True, "checked": engine.checked},
+        "search": "wide",
+        "warnings": said["warnings"],
     }
 
 
@@ -61,6 +49,7 @@ def test_health_and_info_have_the_contracts_fields(client: TestClient, engine: E
         "database_loaded": True,
         "performer_count": 61,
         "face_count": faces,
+        "version": "0.1.2",
     }
     info = client.get("/database/info").json()
     assert (info["version"], info["performer_count"], info["face_count"]) == ("2026.02.18", 61, faces)
@@ -108,7 +97,7 @@ def test_values_out_of_range_are_422(client: TestClient, served: Served) -> None
 
 
 def test_hostile_images_are_refused_and_the_server_lives(client: TestClient, served: Served) -> None:
-    side = int(MOST_PIXELS**0.5) + 1
+    side = int(Limits().image_pixels ** 0.5) + 1
     bomb = jpeg(np.zeros((side, side, 3), np.uint8))
     for data in (bomb, served.photo[: len(served.photo) // 2], b"GIF89a" + b"\0" * 20):
         body = {"image_base64": base64.b64encode(data).decode()}

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 
 from facedb_release.errors import ReleaseError
 from facedb_release.publish.in_use import hold
+from facedb_sidecar.decoding import Decoder
 from facedb_sidecar.engine import Engine
 from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.outbound import ImageFetcher
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.settings import Settings
+from facedb_sidecar.stash.boxes import StashBoxes
+from facedb_sidecar.stash.client import StashClient, open_stash
 from facedb_sidecar.state import Preferences, StateStore
 from facedb_sidecar.state.opening import open_state
 
@@ -27,14 +31,22 @@ class Parts:
     Attributes:
         settings: of the process.
         serving: the engine and the door to it.
+        decoder: photos → pixels, beside inference.
+        outbound: fetches what ``image_url`` names.
         state: what outlives the process.
         preferences: what users change while it runs.
+        stash: the Stash beside this sidecar; None without STASH_URL.
+        boxes: the stash-boxes that Stash knows; None without STASH_URL.
     """
 
     settings: Settings
     serving: Serving
+    decoder: Decoder
+    outbound: ImageFetcher
     state: StateStore
     preferences: Preferences
+    stash: StashClient | None
+    boxes: StashBoxes | None
 
 
 @asynccontextmanager
@@ -47,13 +59,15 @@ async def open_parts(settings: Settings, load: Callable[[], Engine] | None = Non
     """
     with ExitStack() as held:
         state, preferences = await asyncio.to_thread(open_state, settings, held)
-        serving = Serving(
-            load or (lambda: _load_and_hold(settings, held)), waiting_limit=settings.limits.waiting
-        )
-        try:
-            yield Parts(settings, serving, state, preferences)
-        finally:
-            serving.close()
+        serving = Serving(load or (lambda: _load_and_hold(settings, held)), settings.limits)
+        held.callback(serving.close)
+        decoder = Decoder(settings.limits)
+        held.callback(decoder.close)
+        rate, most_bytes = lambda: preferences.stash_api_rate, settings.limits.image_bytes
+        async with open_stash(settings.stash, rate, most_media_bytes=most_bytes) as stash:
+            boxes = StashBoxes(stash.http, settings.stash.timeout_s) if stash else None
+            fetcher = ImageFetcher.of(settings)
+            yield Parts(settings, serving, decoder, fetcher, state, preferences, stash, boxes)
 
 
 def _load_and_hold(settings: Settings, held: ExitStack) -> Engine:

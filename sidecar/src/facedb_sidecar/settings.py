@@ -21,14 +21,19 @@ class Limits:
     """What one process takes on.
 
     Attributes:
-        waiting: requests that may wait for inference; past it the answer is 503 with Retry-After.
+        waiting: ``/identify*`` requests in the house, the running one included; past it the answer is 503
+            with Retry-After.
+        waiting_bytes: of all their bodies together; past it too.
         body_bytes: of a request.
+        body_seconds: until a request's body has come; past it the answer is 408.
         image_bytes: of an image that is fetched.
         image_pixels: of an image that is decoded.
     """
 
     waiting: int = 16
+    waiting_bytes: int = 192 * MIB
     body_bytes: int = 48 * MIB
+    body_seconds: float = 30.0
     image_bytes: int = 32 * MIB
     image_pixels: int = 50_000_000
 
@@ -152,7 +157,9 @@ def _limits(values: Values) -> Limits:
     usual = Limits()
     return Limits(
         waiting=values.count("FACEDB_WAITING_LIMIT", usual.waiting),
+        waiting_bytes=values.count("FACEDB_WAITING_BYTES_LIMIT", usual.waiting_bytes),
         body_bytes=values.count("FACEDB_BODY_LIMIT", usual.body_bytes),
+        body_seconds=values.number("FACEDB_BODY_SECONDS", usual.body_seconds, least=0.1),
         image_bytes=values.count("FACEDB_IMAGE_BYTES_LIMIT", usual.image_bytes),
         image_pixels=values.count("FACEDB_IMAGE_PIXELS_LIMIT", usual.image_pixels),
     )

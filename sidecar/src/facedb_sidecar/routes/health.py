@@ -1,20 +1,23 @@
-"""``/health`` for plugins and liveness, ``/ready`` for readiness and the operator, ``/metrics``."""
+"""``/health*`` for plugins and liveness, ``/ready`` for readiness and the operator, ``/metrics``."""
 
+from __future__ import annotations
+
+import asyncio
 from typing import Literal
 
-import prometheus_client
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
+from facedb_sidecar import metrics as measured
 from facedb_sidecar.engine import Engine
-from facedb_sidecar.routes.needs import ServingDep
+from facedb_sidecar.routes.needs import PartsDep, ServingDep
 from facedb_sidecar.schemas import health as schemas
 from facedb_sidecar.serving import State
 
-router = APIRouter()
+router = APIRouter(tags=["health"])
 
 
-@router.get("/health")
-async def health(serving: ServingDep) -> schemas.Health:
+@router.get("/health", summary="Is anybody there, and is a release loaded")
+async def health(request: Request, serving: ServingDep) -> schemas.Health:
     """Always 200, always quick: degraded means that no release is loaded."""
     engine = serving.engine
     status: Literal["healthy", "degraded"] = "healthy" if engine else "degraded"
@@ -23,33 +26,91 @@ async def health(serving: ServingDep) -> schemas.Health:
         database_loaded=engine is not None,
         performer_count=len(engine.catalog.performers) if engine else 0,
         face_count=len(engine.catalog.faces) if engine else 0,
+        version=request.app.version,
     )
 
 
-@router.get("/ready", responses={503: {"model": schemas.NotReady}})
-async def ready(serving: ServingDep, response: Response) -> schemas.Ready | schemas.NotReady:
+@router.get("/health/ffmpeg", summary="Can frames be taken out of videos")
+async def ffmpeg() -> schemas.FfmpegHealth:
+    """Runs ``ffmpeg -version``, for at most 5 seconds."""
+    available = await ffmpeg_available()
+    return schemas.FfmpegHealth(ffmpeg_available=available, v2_endpoint_ready=available)
+
+
+@router.get("/health/rate-limiter", summary="How the requests to Stash wait")
+async def rate_limiter(parts: PartsDep) -> schemas.RateLimiterHealth:
+    """Of the process's life so far; zeros while there is no Stash."""
+    stash = getattr(parts, "stash", None)
+    if stash is None:
+        return schemas.RateLimiterHealth()
+    said = stash.rate_stats()
+    return schemas.RateLimiterHealth(
+        total_requests=said.total_requests,
+        total_wait_time=said.total_wait_time,
+        avg_wait_time=said.avg_wait_time,
+        queue_size=said.queue_size,
+        requests_per_second=said.requests_per_second,
+    )
+
+
+@router.get(
+    "/ready",
+    summary="Is a release loaded, warm and checked",
+    responses={503: {"model": schemas.NotReady, "description": "Not yet, or it cannot be; says why"}},
+)
+async def ready(parts: PartsDep, response: Response) -> schemas.Ready | schemas.NotReady:
     """200 once the release is loaded, warm and has found its own faces; until then 503 that says why not."""
+    serving = parts.serving
     if serving.engine is not None:
-        return _ready(serving.engine)
+        return _ready(serving.engine, parts.settings.search)
     response.status_code = 503
     state: Literal["loading", "failed"] = "failed" if serving.state is State.FAILED else "loading"
     return schemas.NotReady(state=state, reason=serving.trouble.reason, message=serving.trouble.message)
 
 
-@router.get("/metrics")
-async def metrics() -> Response:
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def metrics(serving: ServingDep) -> Response:
     """Prometheus text format."""
-    return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+    return Response(measured.exposition(serving), media_type=measured.CONTENT_TYPE)
 
 
-def _ready(engine: Engine) -> schemas.Ready:
+def _ready(engine: Engine, search: str) -> schemas.Ready:
+    device = engine.models.device
     return schemas.Ready(
         version=engine.receipt.version,
         digest=engine.receipt.digest,
         performer_count=len(engine.catalog.performers),
         face_count=len(engine.catalog.faces),
-        device=schemas.Device(
-            requested=engine.models.device.requested, provider=engine.models.device.provider
-        ),
+        device=schemas.Device(requested=device.requested, provider=device.provider),
         self_check=schemas.SelfCheck(passed=True, checked=engine.checked),
+        search=search,
+        warnings=_warnings(engine),
     )
+
+
+def _warnings(engine: Engine) -> list[str]:
+    """What works less well than asked for: another device, a signal without its model."""
+    device = [engine.models.device.warning] if engine.models.device.warning else []
+    signals = getattr(engine, "signals", None)
+    return [*device, *(f"{signal}: {why}" for signal, why in signals.missing.items())] if signals else device
+
+
+async def ffmpeg_available() -> bool:
+    """Whether ffmpeg answers within five seconds."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            "ffmpeg", "-version", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+    except OSError:
+        return False
+    try:
+        async with asyncio.timeout(5):
+            return await process.wait() == 0
+    except TimeoutError:
+        process.kill()
+        return False

@@ -1,17 +1,19 @@
-"""What routes ask for: the parts of this process, as FastAPI dependencies."""
+"""What routes ask for: the parts of this process, as FastAPI dependencies.
 
+All are coroutines: FastAPI would run plain functions in its thread pool, a hop for every request.
+"""
+
+from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 
 from facedb_sidecar.engine import Engine
 from facedb_sidecar.parts import Parts
 from facedb_sidecar.serving import Serving
 
-RETRY_AFTER_S = "10"
 
-
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:
     """The process's parts."""
     parts: Parts = request.app.state.parts
     return parts
@@ -20,28 +22,22 @@ def parts_of(request: Request) -> Parts:
 PartsDep = Annotated[Parts, Depends(parts_of)]
 
 
-def serving_of(request: Request) -> Serving:
+async def serving_of(parts: PartsDep) -> Serving:
     """The process's one Serving."""
-    serving: Serving = parts_of(request).serving
-    return serving
+    return parts.serving
 
 
 ServingDep = Annotated[Serving, Depends(serving_of)]
 
 
-def engine_of(serving: ServingDep) -> Engine:
-    """The loaded engine.
+async def engine_of(serving: ServingDep) -> AsyncIterator[Engine]:
+    """The loaded engine, the same one to the end of the request.
 
     Raises:
-        HTTPException: 503 with Retry-After while there is none.
+        Refusal: 503 with Retry-After while there is none.
     """
-    if serving.engine is None:
-        raise HTTPException(
-            503,
-            f"Face recognition unavailable: {serving.trouble.message}",
-            headers={"Retry-After": RETRY_AFTER_S},
-        )
-    return serving.engine
+    with serving.borrow() as engine:
+        yield engine
 
 
 EngineDep = Annotated[Engine, Depends(engine_of)]

@@ -1,10 +1,10 @@
-"""Requests and answers of ``/health`` and ``/ready``."""
+"""Requests and answers of ``/health*`` and ``/ready``."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Health(BaseModel):
@@ -12,15 +12,33 @@ class Health(BaseModel):
 
     status: Literal["healthy", "degraded"]
     database_loaded: bool
-    performer_count: int = 0
-    face_count: int = 0
+    performer_count: int = Field(default=0, examples=[108001])
+    face_count: int = Field(default=0, description="Gaps included", examples=[366794])
+    version: str | None = Field(default=None, description="Of the sidecar's API", examples=["0.1.2"])
+
+
+class FfmpegHealth(BaseModel):
+    """``GET /health/ffmpeg``: both say the same."""
+
+    ffmpeg_available: bool
+    v2_endpoint_ready: bool
+
+
+class RateLimiterHealth(BaseModel):
+    """``GET /health/rate-limiter``: of the requests to Stash; zeros without one."""
+
+    total_requests: int = 0
+    total_wait_time: float = Field(default=0.0, description="Seconds")
+    avg_wait_time: float = Field(default=0.0, description="Seconds")
+    queue_size: int = 0
+    requests_per_second: float = 0.0
 
 
 class Device(BaseModel):
     """Where the models run."""
 
-    requested: str
-    provider: str
+    requested: str = Field(examples=["gpu"])
+    provider: str = Field(examples=["CUDAExecutionProvider"])
 
 
 class SelfCheck(BaseModel):
@@ -34,19 +52,23 @@ class Ready(BaseModel):
     """``GET /ready`` with 200: what is loaded and warm."""
 
     ready: Literal[True] = True
-    version: str
-    digest: str
+    version: str = Field(examples=["2026.02.18"])
+    digest: str = Field(description="Of the release's files", examples=["sha256:9f86d081884c7d65"])
     performer_count: int
     face_count: int
     device: Device
     self_check: SelfCheck
+    search: str = Field(description="How the indices are asked", examples=["wide"])
+    warnings: list[str] = Field(
+        description="What works less well than asked for", examples=[["body: pose_landmarker is missing"]]
+    )
 
 
 class NotReady(BaseModel):
-    """``GET /ready`` with 503. ``failed`` is final for this process."""
+    """``GET /ready`` with 503. In a cluster ``failed`` is final for this process."""
 
     ready: Literal[False] = False
     state: Literal["loading", "failed"]
-    reason: str
-    message: str
+    reason: str = Field(examples=["CorruptIndex"])
+    message: str = Field(examples=["face_arcface.voy does not open"])
     version: str | None = None

@@ -1,0 +1,13 @@
+"""What a refusal looks like, whatever the route."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Detail(BaseModel):
+    """Every error but 422 and 500: one sentence for people."""
+
+    detail: str
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"detail": "Database update in progress"}]})
