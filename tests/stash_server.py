@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,8 +74,7 @@ class GraphQLServer:
         self.paths: list[str] = []
         self.strangers = 0
         self.running = 0
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -134,6 +134,15 @@ class StashBoxServer(GraphQLServer):
         """A performer."""
         many = {"aliases": [], "urls": [], "images": [], "deleted": False}
         self.performers[performer_id] = {"id": performer_id, "name": name, **many, **facts}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that go away while they wait are no error of the server."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(*_)  # type: ignore[arg-type]
 
 
 def _handler(server: GraphQLServer) -> type[BaseHTTPRequestHandler]:

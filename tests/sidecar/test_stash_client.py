@@ -244,7 +244,7 @@ def test_the_key_is_in_no_message_and_in_no_log(stash: StashServer, caplog: pyte
         with pytest.raises(StashError) as caught:
             ask(stash, lambda c: c.version(), key=key)
         said.append(caught.value.message)
-    assert said[0] == "key *** is bad"
+    assert said[0] == "Stash refused: key *** is bad"
     assert KEY not in "".join(said) + caplog.text
 
 

@@ -162,7 +162,7 @@ class GraphQL:
             ) from error
         if said.errors:
             words = "; ".join(one.message for one in said.errors[:3])
-            raise StashRejected(self._door.without_key(words)[:500])
+            raise StashRejected(f"{self._door.who} refused: {self._door.without_key(words)[:500]}")
         if said.data is None:
             raise StashBroken(f"{self._door.who} answered without data")
         return said.data
