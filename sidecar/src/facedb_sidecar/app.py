@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from facedb_sidecar import logs, refusals
 from facedb_sidecar.engine import Engine
 from facedb_sidecar.middleware import stack
-from facedb_sidecar.parts import open_parts
+from facedb_sidecar.parts import Parts, open_parts
 from facedb_sidecar.routes import ROUTERS
 from facedb_sidecar.settings import Settings
 
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, load: Callable[[], Engine] | No
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         async with open_parts(chosen, load) as parts:
             app.state.parts = parts
-            loading = asyncio.create_task(parts.serving.load())
+            loading = asyncio.create_task(_begin(parts))
             yield
             await asyncio.wait({loading}, timeout=LOAD_GRACE_S)
             loading.cancel()
@@ -63,6 +63,12 @@ def create_app(settings: Settings | None = None, load: Callable[[], Engine] | No
     for router in ROUTERS:
         app.include_router(router)
     return app
+
+
+async def _begin(parts: Parts) -> None:
+    """Load the first engine; then go on with an update that the last process did not end."""
+    await parts.serving.load()
+    await parts.updates.begin()
 
 
 def _plain_paths() -> frozenset[str]:

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
-from facedb_release.errors import ReleaseError
-from facedb_release.publish.in_use import hold
 from facedb_sidecar.decoding import Decoder
 from facedb_sidecar.engine import Engine
-from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.engine.options import EngineOptions
+from facedb_sidecar.hardware import usable_cores
 from facedb_sidecar.outbound import ImageFetcher
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.settings import Settings
@@ -22,6 +23,8 @@ from facedb_sidecar.stash.boxes import StashBoxes
 from facedb_sidecar.stash.client import StashClient, open_stash
 from facedb_sidecar.state import Preferences, StateStore
 from facedb_sidecar.state.opening import open_state
+from facedb_sidecar.updater import UpdateBackend
+from facedb_sidecar.updater.opening import first_load, open_updates
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Parts:
         preferences: what users change while it runs.
         stash: the Stash beside this sidecar; None without STASH_URL.
         boxes: the stash-boxes that Stash knows; None without STASH_URL.
+        updates: how another release comes.
     """
 
     settings: Settings
@@ -47,6 +51,7 @@ class Parts:
     preferences: Preferences
     stash: StashClient | None
     boxes: StashBoxes | None
+    updates: UpdateBackend
 
 
 @asynccontextmanager
@@ -59,25 +64,38 @@ async def open_parts(settings: Settings, load: Callable[[], Engine] | None = Non
     """
     with ExitStack() as held:
         state, preferences = await asyncio.to_thread(open_state, settings, held)
-        serving = Serving(load or (lambda: _load_and_hold(settings, held)), settings.limits)
+        load_folder = partial(_engine, settings, preferences)
+        first = first_load(settings, load_folder)
+        serving = Serving(load or first.load, settings.limits, gone=first.gone)
         held.callback(serving.close)
+        held.callback(first.gone)
+        updates = open_updates(settings, serving, load_folder)
         decoder = Decoder(settings.limits)
         held.callback(decoder.close)
         rate, most_bytes = lambda: preferences.stash_api_rate, settings.limits.image_bytes
         async with open_stash(settings.stash, rate, most_media_bytes=most_bytes) as stash:
             boxes = StashBoxes(stash.http, settings.stash.timeout_s) if stash else None
             fetcher = ImageFetcher.of(settings)
-            yield Parts(settings, serving, decoder, fetcher, state, preferences, stash, boxes)
+            try:
+                yield Parts(settings, serving, decoder, fetcher, state, preferences, stash, boxes, updates)
+            finally:
+                await updates.close()
 
 
-def _load_and_hold(settings: Settings, held: ExitStack) -> Engine:
-    """Load the engine; as long as it serves, `facedb import` leaves the folder alone.
+def _engine(settings: Settings, preferences: Preferences, folder: Path) -> Engine:
+    """Load a release, as the operator and the user have chosen.
 
     Raises:
-        LoadError: also InUse, while an import changes the folder.
+        LoadError: it cannot be served.
     """
-    try:
-        held.enter_context(hold(settings.release_dir))
-    except ReleaseError as error:
-        raise LoadError(str(error.reason), error.message) from error
-    return Engine.load(settings.release_dir, settings.models_dir, settings.device)
+    options = EngineOptions(
+        search=settings.search,
+        device_fallback=settings.device_fallback,
+        detection_size=preferences.detection_size,
+        batch_size=preferences.embedding_batch_size,
+        body=preferences.body_signal_enabled,
+        tattoo=preferences.tattoo_signal_enabled,
+        threads=usable_cores(),
+    )
+    preferences.mark_loaded()
+    return Engine.load(folder, settings.models_dir, settings.device, options=options)

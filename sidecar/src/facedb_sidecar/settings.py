@@ -77,6 +77,7 @@ class UpdateSettings:
         keep: releases on the disk, the serving one included.
         memory: ``auto``, ``two`` (the new release is loaded beside the old one) or ``one`` (the old one is
             unloaded first, and requests meanwhile get 503).
+        install: fetch the newest release at start when there is none.
     """
 
     backend: str = "off"
@@ -86,6 +87,7 @@ class UpdateSettings:
     token: str | None = None
     keep: int = 2
     memory: str = "auto"
+    install: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def _updates(values: Values, data_dir: Path | None) -> UpdateSettings:
         token=values.text("FACEDB_TOKEN"),
         keep=values.count("FACEDB_KEEP", usual.keep),
         memory=values.one_of("FACEDB_SWAP_MEMORY", ("auto", "two", "one")),
+        install=values.one_of("FACEDB_INSTALL", ("false", "true")) == "true",
     )
 
 
