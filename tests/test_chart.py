@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from facedb_operator import names, objects
-from facedb_operator.spec import Device, Strategy
+from facedb_operator import fragments, names
+from facedb_operator.access import access
+from facedb_operator.spec import Device, Strategy, parse_spec
+from world_objects import base_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 CRD = ROOT / "crds" / "facedatabases.yaml"
@@ -36,6 +39,8 @@ def test_the_definition_has_the_names_that_the_operator_uses() -> None:
 def test_the_enums_of_the_definition_are_those_of_the_operator() -> None:
     spec = schema()["properties"]["spec"]["properties"]
     assert spec["sidecar"]["properties"]["device"]["enum"] == [d.value for d in Device]
+    state = spec["sidecar"]["properties"]["state"]["properties"]
+    assert state["deletionPolicy"]["enum"] == ["Retain", "Delete"]
     assert spec["rollout"]["properties"]["strategy"]["enum"] == [s.value for s in Strategy]
 
 
@@ -63,7 +68,12 @@ def test_every_field_of_a_written_status_is_declared() -> None:
         assert field in status
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda p: p.parent.name)
+def declared_databases() -> list[Path]:
+    """The examples that are FaceDatabases."""
+    return [p for p in sorted((ROOT / "examples").rglob("*.yaml")) if "kind: FaceDatabase" in p.read_text()]
+
+
+@pytest.mark.parametrize("path", declared_databases(), ids=lambda p: p.parent.name)
 def test_examples_use_only_declared_fields(path: Path) -> None:
     def strangers(value: Any, node: dict[str, Any], at: str) -> list[str]:
         if isinstance(value, list):
@@ -76,8 +86,9 @@ def test_examples_use_only_declared_fields(path: Path) -> None:
             s for k, v in value.items() if k in known for s in strangers(v, known[k], f"{at}.{k}")
         ]
 
-    body = yaml.safe_load(path.read_text())
-    assert strangers(body["spec"], schema()["properties"]["spec"], "spec") == []
+    bodies = [b for b in yaml.safe_load_all(path.read_text()) if b["kind"] == "FaceDatabase"]
+    found = [s for b in bodies for s in strangers(b["spec"], schema()["properties"]["spec"], "spec")]
+    assert found == []
 
 
 def test_the_values_schema_knows_every_value() -> None:
@@ -86,6 +97,30 @@ def test_the_values_schema_knows_every_value() -> None:
     assert set(values) <= set(declared)
 
 
+def test_the_operator_holds_what_it_grants_to_sidecars() -> None:
+    """The API server refuses a Role with more in it than who makes it may do himself."""
+    text = (ROOT / "charts/facedb/templates/_rules.tpl").read_text()
+    held = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "", text, flags=re.DOTALL))
+    meta = {"name": "stash", "namespace": "media", "uid": "u-1"}
+    role = access(parse_spec({"metadata": meta, "spec": base_spec()}, default_image="sidecar:1"))[1]
+    for rule in role["rules"]:
+        mine = {
+            verb
+            for own in held
+            if set(rule["apiGroups"]) <= set(own["apiGroups"])
+            and set(rule["resources"]) <= set(own["resources"])
+            for verb in own["verbs"]
+        }
+        assert set(rule["verbs"]) <= mine
+
+
+def test_the_policy_lets_sidecars_write_the_approval_only() -> None:
+    policy = (ROOT / "charts/facedb/templates/sidecar-policy.yaml").read_text()
+    assert set(re.findall(r"facedb\.dev/[a-z]+", policy)) == {names.APPROVE_ANNOTATION}
+    account = names.sidecar_account("")
+    assert f"request.name + '{account}'" in policy
+
+
 def test_the_pods_port_is_the_one_that_the_operator_asks() -> None:
     assert f'--port", "{names.SIDECAR_PORT}' in (ROOT / "Dockerfile.sidecar").read_text()
-    assert str(objects.USER_ID) in (ROOT / "Dockerfile.sidecar").read_text()
+    assert str(fragments.USER_ID) in (ROOT / "Dockerfile.sidecar").read_text()

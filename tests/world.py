@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
-from facedb_operator import objects
+from facedb_operator import names, objects
+from facedb_operator.access import access
 from facedb_operator.facts import (
     Answer,
     Claim,
@@ -29,9 +30,11 @@ from facedb_operator.status import status_of
 from facedb_operator.steps import (
     CreateClaim,
     CreateWorkload,
+    DeleteAccess,
     DeleteClaim,
     DeleteJob,
     DeleteWorkload,
+    EnsureAccess,
     EnsureService,
     MarkVerified,
     OwnClaim,
@@ -87,6 +90,8 @@ class World:
     workloads: dict[str, Workload] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     service_key: str | None = None
+    access_key: str | None = None
+    state: Claim | None = None
     fetched: list[str] = field(default_factory=list)
     steps_done: int = 0
     kills: int = 0
@@ -124,6 +129,8 @@ class World:
             workloads=tuple(self.workloads.values()),
             pods=tuple(self.pods.values()),
             service_key=self.service_key,
+            access_key=self.access_key,
+            state=self.state,
         )
 
     def one_pass(self) -> Plan:
@@ -219,6 +226,12 @@ class World:
             case EnsureService():
                 objects.service(db)
                 self.service_key = db.service_key
+            case EnsureAccess():
+                self.access_key = access(db)[0]["metadata"]["labels"][names.KEY_LABEL]
+            case DeleteAccess():
+                self.access_key = None
+            case CreateClaim(component=Component.STATE):
+                self.state = self.state or new_claim(db, Component.STATE, self.now)
             case CreateClaim(component=component):
                 claim_made = new_claim(db, component, self.now)
                 self.claims.setdefault(claim_made.name, claim_made)
@@ -227,8 +240,9 @@ class World:
             case MarkVerified(claim=claim, facts=facts):
                 self.claims[claim] = replace(self.claims[claim], verified=facts)
             case OwnClaim(name=name, owned=owned):
-                self.claims[name] = replace(self.claims[name], owned=owned)
+                self._own(name, owned=owned)
             case DeleteClaim(name=name):
+                # A claim that is none of these, the users' state say, is a KeyError.
                 self.claims[name] = replace(self.claims[name], deleting=True)
             case DeleteJob(name=name):
                 self.jobs.pop(name, None)
@@ -243,6 +257,12 @@ class World:
             case _:
                 assert_never(step)
 
+    def _own(self, name: str, *, owned: bool) -> None:
+        if self.state is not None and name == self.state.name:
+            self.state = replace(self.state, owned=owned)
+        else:
+            self.claims[name] = replace(self.claims[name], owned=owned)
+
     def _start(self, db: FaceDatabase, step: StartFetch) -> None:
         job = new_job(db, step.component, step.attempt, self.now)
         if job.name in self.jobs:
@@ -255,6 +275,8 @@ class World:
     def _create_workload(self, db: FaceDatabase, step: CreateWorkload) -> None:
         if self.claims[step.claim].verified is None:
             raise Impossible(f"{step.claim} is served and was never verified")
+        if self.state is None or (db.sidecar.updates and self.access_key is None):
+            raise Impossible("pods are made before the volume of their state, or their account")
         work = new_workload(db, step, self.now)
         self.workloads.setdefault(work.name, work)
 

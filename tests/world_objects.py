@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from facedb_operator import names, objects
+from facedb_operator import names, objects, serving_pods
 from facedb_operator.facts import Answer, Claim, FetchJob, JobState, Pod, Workload
 from facedb_operator.names import Component
 from facedb_operator.spec import FaceDatabase
@@ -55,7 +55,7 @@ def new_claim(db: FaceDatabase, component: Component, now: datetime) -> Claim:
     return Claim(
         name=meta["name"],
         component=component,
-        key=meta["labels"][names.KEY_LABEL],
+        key=meta["labels"].get(names.KEY_LABEL, ""),
         version=meta["labels"].get(names.VERSION_LABEL),
         created_at=now,
         verified=None,
@@ -84,7 +84,7 @@ def new_job(db: FaceDatabase, component: Component, attempt: int, now: datetime)
 
 def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workload:
     """A Deployment that has just been created."""
-    meta = objects.deployment(db, step)["metadata"]
+    meta = serving_pods.deployment(db, step)["metadata"]
     return Workload(
         name=meta["name"],
         revision_key=meta["labels"][names.KEY_LABEL],

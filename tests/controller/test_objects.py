@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from facedb_operator import names, objects
+from facedb_operator import names, objects, serving_pods
 from facedb_operator.names import Component
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
 from facedb_operator.steps import CreateWorkload
@@ -19,7 +19,7 @@ def database(spec: dict[str, Any], **metadata: Any) -> FaceDatabase:
 
 def deployment(db: FaceDatabase, replicas: int = 1) -> dict[str, Any]:
     step = CreateWorkload(db.release_key, db.version, "sha256:ab", db.claim_name, replicas)
-    return objects.deployment(db, step)
+    return serving_pods.deployment(db, step)
 
 
 def pods(db: FaceDatabase) -> list[dict[str, Any]]:
@@ -28,7 +28,7 @@ def pods(db: FaceDatabase) -> list[dict[str, Any]]:
     return [o["spec"]["template"]["spec"] for o in (*jobs, deployment(db))]
 
 
-def test_no_pod_carries_credentials_or_may_write_its_root(spec: dict[str, Any]) -> None:
+def test_every_pod_is_locked_down(spec: dict[str, Any]) -> None:
     for pod in pods(database(spec)):
         assert pod["automountServiceAccountToken"] is False
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -61,7 +61,7 @@ def test_the_release_is_mounted_read_only_where_it_is_served(spec: dict[str, Any
     ]
     assert mounts[0] == {"release": False, "models": True, "tmp": False}
     assert mounts[1] == {"models": False, "tmp": False}
-    assert mounts[2] == {"release": True, "models": True, "tmp": False}
+    assert mounts[2] == {"release": True, "models": True, "state": False, "tmp": False, "token": True}
 
 
 def test_the_owners_labels_are_never_copied(spec: dict[str, Any]) -> None:

@@ -31,4 +31,12 @@
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, patch, delete]
+# The account of each database's serving pods, by name: it lists nobody's. The API server lets it grant only what
+# it holds itself, which of FaceDatabases is get and patch.
+- apiGroups: [""]
+  resources: [serviceaccounts]
+  verbs: [get, create, patch, delete]
+- apiGroups: [rbac.authorization.k8s.io]
+  resources: [roles, rolebindings]
+  verbs: [get, create, patch, delete]
 {{- end }}

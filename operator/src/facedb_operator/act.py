@@ -1,4 +1,4 @@
-"""The only writer: one step → one API call, safe to repeat.
+"""The only writer: one step → one API call, or few, safe to repeat.
 
 Objects are made by server-side apply under a fixed field manager, so a second try finds the first. Called
 only by ``handlers.reconcile``.
@@ -11,15 +11,18 @@ from typing import Any, assert_never
 from kubernetes.aio.client import ApiException
 from kubernetes.aio.dynamic import DynamicClient
 
-from facedb_operator import names, objects
+from facedb_operator import names, objects, serving_pods
+from facedb_operator.access import access
 from facedb_operator.readings import receipt_to_json
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
     CreateClaim,
     CreateWorkload,
+    DeleteAccess,
     DeleteClaim,
     DeleteJob,
     DeleteWorkload,
+    EnsureAccess,
     EnsureService,
     MarkVerified,
     OwnClaim,
@@ -52,12 +55,20 @@ async def act(kube: DynamicClient, db: FaceDatabase, step: Step, now: datetime) 
     match step:
         case EnsureService():
             await apply(kube, objects.service(db))
+        case EnsureAccess():
+            for manifest in access(db):
+                await apply(kube, manifest)
+        case DeleteAccess():
+            for manifest in reversed(access(db)):
+                await _delete(
+                    kube, (manifest["apiVersion"], manifest["kind"]), db, manifest["metadata"]["name"]
+                )
         case CreateClaim(component=component):
             await apply(kube, objects.claim(db, component))
         case StartFetch(component=component, attempt=attempt):
             await apply(kube, objects.fetch_job(db, component, attempt))
         case CreateWorkload():
-            await apply(kube, objects.deployment(db, step))
+            await apply(kube, serving_pods.deployment(db, step))
         case MarkVerified(claim=claim, facts=facts):
             note = {names.RECEIPT_ANNOTATION: receipt_to_json(facts)}
             await _patch(kube, CLAIM, db, claim, {"metadata": {"annotations": note}})

@@ -25,7 +25,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class Claim:
-    """A PersistentVolumeClaim of ours. ``key`` is the release's or the models' key.
+    """A PersistentVolumeClaim of ours. ``key`` is the release's or the models' key, empty for the state.
 
     ``owned``: it has an ownerReference and goes with its FaceDatabase (deletionPolicy Delete).
     """
@@ -128,7 +128,12 @@ class Pod:
 
 @dataclass(frozen=True)
 class Observed:
-    """Everything seen of one database at ``now`` (timezone-aware)."""
+    """Everything seen of one database at ``now`` (timezone-aware).
+
+    The claim of the users' state is in ``state``, not among ``claims``: what decides which claims go never
+    sees it. ``access_key`` is the edition in which the sidecar's account, Role and binding all stand, empty
+    when only parts of them do, None when nothing does.
+    """
 
     now: datetime
     claims: tuple[Claim, ...] = ()
@@ -136,6 +141,8 @@ class Observed:
     workloads: tuple[Workload, ...] = ()
     pods: tuple[Pod, ...] = ()
     service_key: str | None = None
+    access_key: str | None = None
+    state: Claim | None = None
 
     def claim(self, name: str) -> Claim | None:
         """The claim of this name, unless it is going away."""

@@ -27,6 +27,8 @@ COMPONENT_LABEL: Final = "app.kubernetes.io/component"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
 RETRY_ANNOTATION: Final = f"{GROUP}/retry"
+# The only thing that a sidecar's account may write; see access.py.
+APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
 RECEIPT_ANNOTATION: Final = f"{GROUP}/receipt"
 # As the spec wrote it: the API server writes 1024Mi back as 1Gi.
 SIZE_ANNOTATION: Final = f"{GROUP}/size"
@@ -34,6 +36,9 @@ ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
 DIGEST_ANNOTATION: Final = f"{GROUP}/digest"
 CLAIM_ANNOTATION: Final = f"{GROUP}/claim"
 MODELS_CLAIM_ANNOTATION: Final = f"{GROUP}/models-claim"
+
+# Which edition of the sidecar's access stands: another one is applied over it.
+ACCESS_KEY: Final = "1"
 
 SERVING_GATE: Final = f"{GROUP}/serving"
 SIDECAR_PORT: Final = 5000
@@ -44,6 +49,7 @@ class Component(StrEnum):
 
     RELEASE = "release"
     MODELS = "models"
+    STATE = "state"
     SIDECAR = "sidecar"
 
 
@@ -99,6 +105,16 @@ def release_claim(database: str, version: str, release_key: str) -> str:
 def models_claim(database: str, models_key: str) -> str:
     """The claim that holds the ONNX models, shared by releases."""
     return f"{database}-models-{models_key}"
+
+
+def state_claim(database: str) -> str:
+    """The claim of the users' state. It has the database's name only: one made anew finds its state again."""
+    return f"{database}-state"
+
+
+def sidecar_account(database: str) -> str:
+    """The ServiceAccount of the serving pods, their Role and its binding."""
+    return f"{database}-sidecar"
 
 
 def fetch_job(database: str, fetch_key: str, attempt: int) -> str:

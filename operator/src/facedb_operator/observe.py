@@ -27,6 +27,18 @@ from facedb_operator.spec import FaceDatabase
 
 ANSWER_TIMEOUT_S = 3.0
 LOG_LINES = 5
+CHILDREN = (
+    ("v1", "PersistentVolumeClaim"),
+    ("batch/v1", "Job"),
+    ("apps/v1", "Deployment"),
+    ("v1", "Pod"),
+    ("v1", "Service"),
+)
+ACCESS = (
+    ("v1", "ServiceAccount"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+)
 
 Body = Mapping[str, Any]
 
@@ -37,31 +49,49 @@ async def observe(kube: DynamicClient, http: httpx.AsyncClient, db: FaceDatabase
     Raises:
         kubernetes.aio.client.ApiException: the API server refused or failed; the caller tries again.
     """
-    claims, jobs, workloads, pods, services = await asyncio.gather(
-        *(
-            _list(kube, version, kind, db)
-            for version, kind in (
-                ("v1", "PersistentVolumeClaim"),
-                ("batch/v1", "Job"),
-                ("apps/v1", "Deployment"),
-                ("v1", "Pod"),
-                ("v1", "Service"),
-            )
-        )
+    (claims, jobs, workloads, pods, services), access_key = await asyncio.gather(
+        asyncio.gather(*(_list(kube, version, kind, db) for version, kind in CHILDREN)),
+        _access_key(kube, db),
     )
     serving = [p for p in pods if _component(p) == Component.SIDECAR]
     writing = {_job_of(p): p for p in sorted(pods, key=_created) if _job_of(p)}
     answers, progress = await asyncio.gather(_ask_all(http, serving), _follow_all(kube, jobs, writing))
+    volumes = [read_claim(c) for c in claims]
     return Observed(
         now=now,
-        claims=tuple(read_claim(c) for c in claims),
+        claims=tuple(c for c in volumes if c.component is not Component.STATE),
         jobs=tuple(
             read_job(j, writing.get(j["metadata"]["name"]), progress.get(j["metadata"]["name"])) for j in jobs
         ),
         workloads=tuple(read_workload(w) for w in workloads),
         pods=tuple(read_pod(p, answers.get(p["metadata"]["uid"])) for p in serving),
         service_key=next((s["metadata"]["labels"].get(names.KEY_LABEL) for s in services), None),
+        access_key=access_key,
+        state=next((c for c in volumes if c.name == db.state_claim_name), None),
     )
+
+
+async def _access_key(kube: DynamicClient, db: FaceDatabase) -> str | None:
+    """The edition in which all of the sidecar's access stands; empty when only parts do, None for nothing.
+
+    Read one by one: the operator may not list the Roles and accounts of other people.
+    """
+    found = await asyncio.gather(*(_key(kube, db, version, kind) for version, kind in ACCESS))
+    if all(key is None for key in found):
+        return None
+    return found[0] if found[0] and len(set(found)) == 1 else ""
+
+
+async def _key(kube: DynamicClient, db: FaceDatabase, version: str, kind: str) -> str | None:
+    resource = await kube.resources.get(api_version=version, kind=kind)
+    try:
+        found = await resource.get(namespace=db.namespace, name=names.sidecar_account(db.name))
+    except ApiException as error:
+        if error.status != httpx.codes.NOT_FOUND:
+            raise
+        return None
+    labels = found.to_dict()["metadata"].get("labels") or {}
+    return str(labels.get(names.KEY_LABEL, ""))
 
 
 async def _list(kube: DynamicClient, version: str, kind: str, db: FaceDatabase) -> Sequence[Body]:

@@ -8,12 +8,23 @@ once it is staged and not known bad, and the last good one otherwise. Going back
 from dataclasses import replace
 from datetime import timedelta
 
+from facedb_operator import names
 from facedb_operator.facts import Claim, FetchJob, JobState, Observed
 from facedb_operator.names import Component, Reason
 from facedb_operator.rollout import Goal, clear, rollout
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.staging import staging, stale_jobs
-from facedb_operator.steps import DeleteClaim, DeleteJob, EnsureService, OwnClaim, Plan, Step
+from facedb_operator.steps import (
+    CreateClaim,
+    DeleteAccess,
+    DeleteClaim,
+    DeleteJob,
+    EnsureAccess,
+    EnsureService,
+    OwnClaim,
+    Plan,
+    Step,
+)
 
 STEADY = timedelta(seconds=30)
 
@@ -22,8 +33,8 @@ def plan(db: FaceDatabase, seen: Observed) -> Plan:
     """Choose what to do next. Safe to follow at any time, any number of times."""
     if db.suspend:
         return Plan(Reason.SUSPENDED, "Suspended by spec.suspend: nothing is changed until it is false.")
-    if seen.service_key != db.service_key:
-        return Plan(Reason.ROLLING_OUT, "Creating the Service.", (EnsureService(),), timedelta(0))
+    if (groundwork := _groundwork(db, seen)) is not None:
+        return groundwork
     fetch = staging(db, seen)
     # A fresh verdict is written down before anything is done about it.
     if fetch is not None and fetch.bad is not None:
@@ -40,6 +51,19 @@ def plan(db: FaceDatabase, seen: Observed) -> Plan:
     if fetch is not None:
         return replace(fetch, steps=steps, check_again=again)
     return replace(move, steps=steps, check_again=again)
+
+
+def _groundwork(db: FaceDatabase, seen: Observed) -> Plan | None:
+    """What pods need beside a release: the Service, the volume of the users' state, their account."""
+    if seen.service_key != db.service_key:
+        return Plan(Reason.ROLLING_OUT, "Creating the Service.", (EnsureService(),), timedelta(0))
+    # One that is going away is left to go: pods that run keep it, and another would have its name.
+    if seen.state is None:
+        step = CreateClaim(Component.STATE)
+        return Plan(Reason.ROLLING_OUT, "Creating the volume for users' state.", (step,), timedelta(0))
+    if db.sidecar.updates and seen.access_key != names.ACCESS_KEY:
+        return Plan(Reason.ROLLING_OUT, "Creating the pods' account.", (EnsureAccess(),), timedelta(0))
+    return None
 
 
 def choose_goal(db: FaceDatabase, seen: Observed, *, staged: bool) -> Goal | None:
@@ -84,7 +108,16 @@ def collect_garbage(db: FaceDatabase, seen: Observed, *, settled: bool) -> tuple
     gone = [c for c in idle if c not in kept and (settled or (c.verified is None and _is_release(c)))]
     jobs = [DeleteJob(j.name) for j in _idle_jobs(db, seen, {c.name for c in gone}) if not j.deleting]
     owners = [OwnClaim(c.name, owned=not db.retain) for c in seen.claims if c.owned == db.retain]
-    return (*jobs, *owners, *(DeleteClaim(c.name) for c in gone))
+    return (*jobs, *owners, *_unwanted(db, seen, settled), *(DeleteClaim(c.name) for c in gone))
+
+
+def _unwanted(db: FaceDatabase, seen: Observed, settled: bool) -> tuple[Step, ...]:
+    """The state's owner, as only the state's own field decides; and access that the spec has taken back."""
+    keep = db.sidecar.state.retain
+    state = seen.state
+    owner = (OwnClaim(state.name, owned=not keep),) if state is not None and state.owned == keep else ()
+    closed = settled and not db.sidecar.updates and seen.access_key is not None
+    return (*owner, *((DeleteAccess(),) if closed else ()))
 
 
 def _idle_jobs(db: FaceDatabase, seen: Observed, gone: set[str]) -> list[FetchJob]:

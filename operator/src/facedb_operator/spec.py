@@ -101,8 +101,28 @@ class Storage:
 
 
 @dataclass(frozen=True)
+class Stash:
+    """The Stash that the sidecar serves, and the Secret's key that it lets the sidecar in by."""
+
+    url: str
+    api_key: SecretKey | None
+
+
+@dataclass(frozen=True)
+class State:
+    """The volume of the users' state. ``retain``: it outlives its FaceDatabase."""
+
+    size: str
+    class_name: str | None
+    retain: bool
+
+
+@dataclass(frozen=True)
 class Sidecar:
-    """The serving pods. The mappings are passed through to the pod template."""
+    """The serving pods. The mappings are passed through to the pod template.
+
+    ``api_key`` is asked of clients. ``updates``: the pods may look at their own FaceDatabase, and approve.
+    """
 
     replicas: int
     image: str
@@ -113,6 +133,10 @@ class Sidecar:
     env: tuple[Mapping[str, Any], ...]
     service: Mapping[str, Any]
     pull_secrets: tuple[str, ...]
+    stash: Stash | None
+    state: State
+    api_key: SecretKey | None
+    updates: bool
 
 
 @dataclass(frozen=True)
@@ -174,12 +198,18 @@ class FaceDatabase:
         """The claim of the models that the spec asks for."""
         return names.models_claim(self.name, self.models_key)
 
+    @property
+    def state_claim_name(self) -> str:
+        """The claim of the users' state, whatever release is served."""
+        return names.state_claim(self.name)
+
     def revision_of(self, release_key: str) -> str:
         """Stands for what pods run: a release, the models, the pod settings; not how many pods."""
         s = self.sidecar
         pod = (s.image, s.device.value, s.resources, s.placement, s.runtime_class, s.env, s.pull_secrets)
+        keys = (repr(s.stash), repr(s.api_key), s.updates)
         drain_s = self.rollout.drain.total_seconds()
-        return names.short_hash(release_key, self.models_key, pod, drain_s)
+        return names.short_hash(release_key, self.models_key, pod, keys, drain_s)
 
     @property
     def revision_key(self) -> str:
@@ -242,17 +272,20 @@ def _required(spec: Mapping[str, Any], field: str) -> str:
 
 def _source(raw: Mapping[str, Any], path: str) -> Source:
     if github := raw.get("github"):
-        ref = github.get("tokenSecretRef")
         return GitHubSource(
             repository=github["repository"],
             api_url=github.get("apiURL"),
             asset_pattern=github.get("assetPattern"),
-            token=SecretKey(ref["name"], ref["key"]) if ref else None,
+            token=_secret_key(github.get("tokenSecretRef")),
             tag=github.get("tag"),
         )
     if http := raw.get("http"):
         return HttpSource(urls=tuple(http["urls"]))
     raise InvalidSpec(path, "names no source; expected github or http")
+
+
+def _secret_key(ref: Mapping[str, Any] | None) -> SecretKey | None:
+    return SecretKey(ref["name"], ref["key"]) if ref else None
 
 
 def _models(raw: Mapping[str, Any]) -> Models:
@@ -272,6 +305,7 @@ def _storage(raw: Mapping[str, Any]) -> Storage:
 
 
 def _sidecar(raw: Mapping[str, Any], default_image: str) -> Sidecar:
+    stash, state = raw.get("stash"), raw.get("state") or {}
     return Sidecar(
         replicas=int(raw.get("replicas", 1)),
         image=raw.get("image") or default_image,
@@ -282,6 +316,14 @@ def _sidecar(raw: Mapping[str, Any], default_image: str) -> Sidecar:
         env=tuple(raw.get("env") or ()),
         service=raw.get("service") or {},
         pull_secrets=tuple(ref["name"] for ref in raw.get("imagePullSecrets") or ()),
+        stash=Stash(stash["url"], _secret_key(stash.get("apiKeySecretRef"))) if stash else None,
+        state=State(
+            size=str(state.get("size", "1Gi")),
+            class_name=state.get("storageClassName"),
+            retain=state.get("deletionPolicy", "Retain") == "Retain",
+        ),
+        api_key=_secret_key(raw.get("apiKeySecretRef")),
+        updates=raw.get("updates", "Enabled") == "Enabled",
     )
 
 

@@ -196,10 +196,14 @@ def _active(db: FaceDatabase, seen: Observed) -> Json | None:
 
 
 def _claims(seen: Observed) -> list[Json]:
+    state = seen.state
     return [
-        {"name": c.name, "version": c.version or "models", "verified": c.verified is not None}
-        for c in sorted(seen.claims, key=lambda c: c.name)
-        if not c.deleting
+        *(
+            {"name": c.name, "version": c.version or "models", "verified": c.verified is not None}
+            for c in sorted(seen.claims, key=lambda c: c.name)
+            if not c.deleting
+        ),
+        *([{"name": state.name, "version": "state"}] if state is not None and not state.deleting else []),
     ]
 
 

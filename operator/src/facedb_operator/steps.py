@@ -17,8 +17,18 @@ class EnsureService:
 
 
 @dataclass(frozen=True)
+class EnsureAccess:
+    """Apply what lets serving pods look at their own FaceDatabase: account, Role, binding."""
+
+
+@dataclass(frozen=True)
+class DeleteAccess:
+    """Delete the account, the Role and the binding."""
+
+
+@dataclass(frozen=True)
 class CreateClaim:
-    """Create the claim for a release or the models."""
+    """Create the claim for a release, the models or the users' state."""
 
     component: Component
 
@@ -98,6 +108,8 @@ class OwnClaim:
 
 Step = (
     EnsureService
+    | EnsureAccess
+    | DeleteAccess
     | CreateClaim
     | StartFetch
     | MarkVerified
