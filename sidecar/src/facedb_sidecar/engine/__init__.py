@@ -6,7 +6,7 @@ raises ``LoadError``. To serve another release, load another engine and replace 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,12 +20,42 @@ from facedb_sidecar.engine.catalog import Catalog, load_catalog
 from facedb_sidecar.engine.errors import LoadError
 from facedb_sidecar.engine.faces import Face, Image, cut, detect, embed, embed_arcface, embed_facenet
 from facedb_sidecar.engine.index import FaceIndex, open_index
+from facedb_sidecar.engine.looking import available, conclude, look, used
 from facedb_sidecar.engine.matching import CANDIDATES, Match, rank
 from facedb_sidecar.engine.models import Models, load_models
 from facedb_sidecar.engine.options import EngineOptions
+from facedb_sidecar.engine.scenes import (
+    MATCHES_BY_TOP_K,
+    Frame,
+    Picture,
+    SceneOptions,
+    SceneResult,
+    Seen,
+)
+from facedb_sidecar.engine.signals import (
+    RERANKED,
+    RERANKED_DISTANCE,
+    Signals,
+    Wanted,
+    load_signals,
+    rerank,
+)
 from facedb_sidecar.engine.timing import Stopwatch
 
-__all__ = ["Engine", "EngineOptions", "Identification", "Identified", "Image", "LoadError"]
+__all__ = [
+    "Engine",
+    "EngineOptions",
+    "Frame",
+    "Identification",
+    "Identified",
+    "Image",
+    "LoadError",
+    "SceneOptions",
+    "SceneResult",
+    "Wanted",
+]
+
+Pool = tuple[tuple[Match, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -36,6 +66,7 @@ class Engine:
         receipt: what was verified when the release was fetched.
         manifest: what the release says of itself.
         checked: how many stored faces found themselves at load.
+        signals: bodies and tattoos, as far as their models are there; ``missing`` says why others are not.
     """
 
     receipt: Receipt
@@ -45,6 +76,7 @@ class Engine:
     arcface: FaceIndex
     catalog: Catalog
     checked: int
+    signals: Signals
 
     @classmethod
     def load(
@@ -75,12 +107,30 @@ class Engine:
         _check_sizes(catalog, facenet, arcface)
         _warm_up(models)
         checked = facenet.self_check() + arcface.self_check()
-        return cls(receipt, manifest, models, facenet, arcface, catalog, checked)
+        signals = load_signals(
+            release_dir,
+            models_dir,
+            device=models.device.device,
+            want_body=options.body,
+            want_tattoo=options.tattoo,
+        )
+        return cls(receipt, manifest, models, facenet, arcface, catalog, checked, signals)
 
     def identify(
-        self, image: Image, *, top_k: int, max_distance: float, min_confidence: float, min_size: int = 0
+        self,
+        image: Image,
+        *,
+        top_k: int,
+        max_distance: float,
+        min_confidence: float,
+        min_size: int = 0,
+        signals: Wanted | None = None,
     ) -> Identification:
         """Find the faces of an image and who they may be.
+
+        With signals, the 20 nearest matches up to a distance of 1.0 are ranked again, as the reference does,
+        and then the request's limits are applied; the reference ignores the request's max_distance and
+        min_confidence there, which is a fault and not kept.
 
         Args:
             image: (h, w, 3) uint8, RGB.
@@ -88,6 +138,7 @@ class Engine:
             max_distance: in [0, 2].
             min_confidence: of the detection, in [0, 1].
             min_size: pixels.
+            signals: to rank with beyond faces; None for none. Missing ones change nothing.
         """
         watch = Stopwatch()
         with watch.stage("detection"):
@@ -95,14 +146,48 @@ class Engine:
             crops = cut(image, (d for d in found if d.reaches(min_size)))
         with watch.stage("embedding"):
             faces = embed(self.models, crops)
+        if signals is None or not available(self.signals, signals):
+            with watch.stage("matching"):
+                matches = self.match(faces, max_distance=max_distance, top_k=top_k)
+            return Identification.of(faces, matches, watch.timing())
+        most, farthest = max(top_k, RERANKED), max(max_distance, RERANKED_DISTANCE)
         with watch.stage("matching"):
-            matches = self.match(faces, max_distance=max_distance, top_k=top_k)
-        pairs = zip(faces, matches, strict=True)
-        return Identification(tuple(Identified(face, found) for face, found in pairs), watch.timing())
+            pool = self.match(faces, max_distance=farthest, top_k=most)
+        with watch.stage("signals"):
+            evidence = self.signals.evidences(image, [face.box for face in faces], signals)
+        ranked = (rerank(near, said, self.signals) for near, said in zip(pool, evidence, strict=True))
+        shown = tuple(tuple(m for m in near if m.distance <= max_distance)[:top_k] for near in ranked)
+        return Identification.of(faces, shown, watch.timing(), used(evidence))
 
-    def match(
-        self, faces: Sequence[Face], *, max_distance: float, top_k: int
-    ) -> tuple[tuple[Match, ...], ...]:
+    def identify_scene(self, frames: Iterable[Picture], options: SceneOptions) -> SceneResult:
+        """Find the persons of a scene.
+
+        The same as ``persons_in`` of what ``look_at`` saw; call those two to let other requests in between.
+
+        Args:
+            frames: of the scene, and its screenshot as -1.
+            options: of the request.
+        """
+        return self.persons_in(self.look_at(frames, options), options)
+
+    def look_at(self, frames: Iterable[Picture], options: SceneOptions) -> Seen:
+        """Find the faces of some frames of a scene; what was seen in several calls can be added up."""
+
+        def match(faces: Sequence[Face]) -> Pool:
+            kept = options.top_k * MATCHES_BY_TOP_K
+            return self.match(faces, max_distance=options.max_distance, top_k=kept)
+
+        return look(self.models, match, frames, options)
+
+    def persons_in(self, seen: Seen, options: SceneOptions) -> SceneResult:
+        """Tell who was seen in a scene."""
+        return conclude(seen, options, self.signals)
+
+    def close(self) -> None:
+        """Let go of what does not go by itself, once nobody uses this engine any more."""
+        self.signals.close()
+
+    def match(self, faces: Sequence[Face], *, max_distance: float, top_k: int) -> Pool:
         """Who each face may be, most likely first.
 
         Args:

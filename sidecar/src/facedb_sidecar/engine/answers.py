@@ -33,6 +33,18 @@ class Identification(Sequence[Identified]):
     timing: Timing = field(default_factory=Timing)
     signals_used: tuple[str, ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        faces: Sequence[Face],
+        matches: Sequence[tuple[Match, ...]],
+        timing: Timing,
+        signals_used: tuple[str, ...] = (),
+    ) -> Identification:
+        """Put faces and their matches together; both have the same order."""
+        found = tuple(Identified(face, near) for face, near in zip(faces, matches, strict=True))
+        return cls(found, timing, signals_used)
+
     @overload
     def __getitem__(self, at: int) -> Identified: ...
     @overload
