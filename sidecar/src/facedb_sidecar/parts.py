@@ -17,6 +17,8 @@ from facedb_sidecar.engine import Engine
 from facedb_sidecar.engine.options import EngineOptions
 from facedb_sidecar.hardware import usable_cores
 from facedb_sidecar.outbound import ImageFetcher
+from facedb_sidecar.queue import Queue
+from facedb_sidecar.queue.opening import run_queue
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.settings import Settings
 from facedb_sidecar.stash.boxes import StashBoxes
@@ -41,6 +43,7 @@ class Parts:
         stash: the Stash beside this sidecar; None without STASH_URL.
         boxes: the stash-boxes that Stash knows; None without STASH_URL.
         updates: how another release comes.
+        queue: jobs in the background.
     """
 
     settings: Settings
@@ -52,6 +55,7 @@ class Parts:
     stash: StashClient | None
     boxes: StashBoxes | None
     updates: UpdateBackend
+    queue: Queue
 
 
 @asynccontextmanager
@@ -76,8 +80,13 @@ async def open_parts(settings: Settings, load: Callable[[], Engine] | None = Non
         async with open_stash(settings.stash, rate, most_media_bytes=most_bytes) as stash:
             boxes = StashBoxes(stash.http, settings.stash.timeout_s) if stash else None
             fetcher = ImageFetcher.of(settings)
+            queue = Queue(state, refresh=preferences.refresh)
+            parts = Parts(
+                settings, serving, decoder, fetcher, state, preferences, stash, boxes, updates, queue
+            )
             try:
-                yield Parts(settings, serving, decoder, fetcher, state, preferences, stash, boxes, updates)
+                async with run_queue(parts):
+                    yield parts
             finally:
                 await updates.close()
 
@@ -98,4 +107,5 @@ def _engine(settings: Settings, preferences: Preferences, folder: Path) -> Engin
         threads=usable_cores(),
     )
     preferences.mark_loaded()
-    return Engine.load(folder, settings.models_dir, settings.device, options=options)
+    device = preferences.device(settings.device)
+    return Engine.load(folder, settings.models_dir, device, options=options)

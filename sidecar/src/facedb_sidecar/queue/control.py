@@ -13,7 +13,7 @@ PROGRESS_EVERY_S = 1.0
 
 
 class JobFailed(Exception):
-    """The job cannot be done; the message is for the user. Any other exception fails it too, and is logged."""
+    """The job cannot be done; the message is for the user. Other exceptions fail it too, and are logged."""
 
 
 class JobControl:

@@ -32,6 +32,7 @@ class JobKind:
         default_interval_hours: of a new schedule; None: a week.
         description: for the page of schedules.
         intervals: hours that the page offers.
+        supports_incremental: whether it goes on where an earlier one stopped.
     """
 
     type: str
@@ -42,6 +43,7 @@ class JobKind:
     default_interval_hours: int | None = None
     description: str = ""
     intervals: tuple[int, ...] = INFREQUENT
+    supports_incremental: bool = False
 
 
 DATABASE_UPDATE = JobKind(
@@ -62,6 +64,7 @@ FINGERPRINT_GENERATION = JobKind(
     priority=LOW,
     schedulable=True,
     description="Identifies the scenes that the loaded face database has not seen",
+    supports_incremental=True,
 )
 
 

@@ -1,5 +1,25 @@
 """HTTP routes: each file one part of the contract. They know schemas and parts, no arrays."""
 
-from facedb_sidecar.routes import database, health, identify, stash
+from facedb_sidecar.routes import (
+    database,
+    fingerprints,
+    health,
+    identify,
+    queue,
+    recommendations,
+    settings,
+    stash,
+    system,
+)
 
-ROUTERS = (health.router, database.router, identify.router, stash.router)
+ROUTERS = (
+    health.router,
+    database.router,
+    identify.router,
+    stash.router,
+    settings.router,
+    system.router,
+    queue.router,
+    fingerprints.router,
+    recommendations.router,
+)

@@ -140,6 +140,14 @@ class Fingerprints:
             ).fetchall()
         return frozenset(row[0] for row in rows)
 
+    def complete_scenes(self) -> frozenset[str]:
+        """Ids of the scenes whose fingerprint is complete, of whatever version."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                "SELECT scene_id FROM facedb_scene_fingerprints WHERE status = 'complete'"
+            ).fetchall()
+        return frozenset(row[0] for row in rows)
+
     def stale_images(self, version: str) -> tuple[str, ...]:
         """Ids of the images whose fingerprint is of another version, in order."""
         with self._database.read() as connection:

@@ -102,6 +102,14 @@ class Preferences:
         """Whether the networks may use the GPU."""
         return bool(self.get("gpu_enabled").value)
 
+    def device(self, wanted: str) -> str:
+        """What the networks run on: as the process was told, unless the user turned the GPU off.
+
+        A default does not count here: a GPU that was asked for and is not there must not go unnoticed.
+        """
+        gpu = self.get("gpu_enabled")
+        return "cpu" if gpu.is_override and not gpu.value else wanted
+
     @property
     def face_candidates(self) -> int:
         """Before the best are chosen."""

@@ -1,0 +1,50 @@
+"""The stash-boxes that Stash knows, in the user's order: for ``/settings/endpoint-*`` and ``/system/*``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from urllib.parse import urlsplit
+
+from facedb_sidecar.parts import Parts
+from facedb_sidecar.routes.in_state import in_state
+from facedb_sidecar.schemas.settings import Endpoint
+from facedb_sidecar.stash.errors import StashError
+
+PRIORITIES = "endpoint.priorities"
+DISABLED = "endpoint.disabled."
+
+
+async def endpoints_of(parts: Parts) -> list[Endpoint]:
+    """All of them; none without a Stash.
+
+    Raises:
+        StashError: Stash does not answer.
+        HTTPException: 503 when the state cannot be read.
+    """
+    if parts.stash is None:
+        return []
+    boxes = await parts.stash.stash_boxes()
+    entries = parts.state.entries
+    priorities = await in_state(entries.get, PRIORITIES, [])
+    disabled = await in_state(entries.all, DISABLED)
+    return ordered([(box.endpoint, box.name) for box in boxes], priorities, disabled)
+
+
+async def endpoints_if_any(parts: Parts) -> list[Endpoint]:
+    """All of them; none while Stash does not answer, for pages that show more than this list."""
+    try:
+        return await endpoints_of(parts)
+    except StashError:
+        return []
+
+
+def ordered(
+    boxes: Iterable[tuple[str, str]], priorities: Sequence[str], disabled: Collection[str]
+) -> list[Endpoint]:
+    """Boxes (URL and name) by the user's order; those that it does not name follow. Pure."""
+    rank = {endpoint: place for place, endpoint in enumerate(priorities)}
+    by_rank = sorted(boxes, key=lambda box: rank.get(box[0], len(rank)))
+    return [
+        Endpoint(endpoint=url, name=name, domain=urlsplit(url).hostname or url, enabled=url not in disabled)
+        for url, name in by_rank
+    ]

@@ -1,0 +1,128 @@
+"""Requests and answers of ``/recommendations*``, in the shapes that the plugin reads. Mostly empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Recommendation(BaseModel):
+    """Of this shape they would be; this sidecar makes none."""
+
+    id: int
+    type: str
+    status: str
+    target_type: str
+    target_id: str
+    details: dict[str, Any]
+    confidence: float | None
+    created_at: str
+    updated_at: str
+
+
+class RecommendationList(BaseModel):
+    """``GET /recommendations``."""
+
+    recommendations: list[Recommendation]
+    total: int
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"recommendations": [], "total": 0}]})
+
+
+class Counts(BaseModel):
+    """``GET /recommendations/counts``; the dashboard fails without both fields."""
+
+    counts: dict[str, dict[str, int]]
+    total_pending: int
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"counts": {}, "total_pending": 0}]})
+
+
+class AnalysisType(BaseModel):
+    """An analysis of the library."""
+
+    type: str
+    enabled: bool
+    description: str | None
+
+
+class AnalysisTypes(BaseModel):
+    """``GET /recommendations/analysis/types``."""
+
+    types: list[AnalysisType]
+
+
+class AnalysisRun(BaseModel):
+    """One run of an analysis."""
+
+    id: int
+    type: str
+    status: str
+    started_at: str
+    completed_at: str | None
+    items_total: int | None
+    items_processed: int | None
+    recommendations_created: int
+    error_message: str | None
+
+
+class StashConnection(BaseModel):
+    """``GET /recommendations/stash/status``."""
+
+    connected: bool
+    url: str | None
+    error: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"connected": True, "url": "http://stash:9999", "error": None}]}
+    )
+
+
+class DisplaySettings(BaseModel):
+    """``GET /recommendations/settings``: what the plugin keeps for its pages."""
+
+    settings: dict[str, Any]
+
+
+class DisplaySetting(BaseModel):
+    """One of them; null: never set."""
+
+    key: str
+    value: Any
+
+
+class NewDisplayValue(BaseModel):
+    """``POST /recommendations/settings/{key}``."""
+
+    value: Any = Field(description="JSON of at most 64 KiB")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"value": True}]})
+
+
+class MonitoredField(BaseModel):
+    """A field whose changes would be watched."""
+
+    enabled: bool
+    label: str
+
+
+class FieldConfig(BaseModel):
+    """``GET /recommendations/upstream/field-config/{endpoint}``: nothing is watched here."""
+
+    endpoint: str
+    fields: dict[str, MonitoredField]
+
+
+class Accepted(BaseModel):
+    """Of no pending recommendations, none was accepted."""
+
+    success: bool = True
+    accepted_count: int = 0
+
+
+class Dismissed(BaseModel):
+    """Of no pending recommendations, none was dismissed."""
+
+    success: bool = True
+    dismissed_count: int = 0
