@@ -16,10 +16,11 @@ from facedb_sidecar.decoding import Decoder
 from facedb_sidecar.engine import Engine
 from facedb_sidecar.engine.options import EngineOptions
 from facedb_sidecar.hardware import usable_cores
+from facedb_sidecar.model_files import ModelManager
 from facedb_sidecar.outbound import ImageFetcher
 from facedb_sidecar.queue import Queue
 from facedb_sidecar.queue.opening import run_queue
-from facedb_sidecar.serving import Serving
+from facedb_sidecar.serving import Serving, State
 from facedb_sidecar.settings import Settings
 from facedb_sidecar.stash.boxes import StashBoxes
 from facedb_sidecar.stash.client import StashClient, open_stash
@@ -43,6 +44,7 @@ class Parts:
         stash: the Stash beside this sidecar; None without STASH_URL.
         boxes: the stash-boxes that Stash knows; None without STASH_URL.
         updates: how another release comes.
+        models: the model files, and how more of them come.
         queue: jobs in the background.
     """
 
@@ -55,6 +57,7 @@ class Parts:
     stash: StashClient | None
     boxes: StashBoxes | None
     updates: UpdateBackend
+    models: ModelManager
     queue: Queue
 
 
@@ -74,6 +77,7 @@ async def open_parts(settings: Settings, load: Callable[[], Engine] | None = Non
         held.callback(serving.close)
         held.callback(first.gone)
         updates = open_updates(settings, serving, load_folder)
+        models = ModelManager(settings, partial(_load_where_nothing_serves, serving))
         decoder = Decoder(settings.limits)
         held.callback(decoder.close)
         rate, most_bytes = lambda: preferences.stash_api_rate, settings.limits.image_bytes
@@ -82,13 +86,20 @@ async def open_parts(settings: Settings, load: Callable[[], Engine] | None = Non
             fetcher = ImageFetcher.of(settings)
             queue = Queue(state, refresh=preferences.refresh)
             parts = Parts(
-                settings, serving, decoder, fetcher, state, preferences, stash, boxes, updates, queue
+                settings, serving, decoder, fetcher, state, preferences, stash, boxes, updates, models, queue
             )
             try:
                 async with run_queue(parts):
                     yield parts
             finally:
+                await models.close()
                 await updates.close()
+
+
+async def _load_where_nothing_serves(serving: Serving) -> None:
+    """Models have come: an engine that waited for them can be loaded."""
+    if serving.engine is None and serving.state is State.FAILED:
+        await serving.load()
 
 
 def _engine(settings: Settings, preferences: Preferences, folder: Path) -> Engine:

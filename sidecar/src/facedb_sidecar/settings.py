@@ -78,6 +78,7 @@ class UpdateSettings:
         memory: ``auto``, ``two`` (the new release is loaded beside the old one) or ``one`` (the old one is
             unloaded first, and requests meanwhile get 503).
         install: fetch the newest release at start when there is none.
+        models_manifest: JSON list of models, in front of the built-in one; see model_table.
     """
 
     backend: str = "off"
@@ -88,6 +89,7 @@ class UpdateSettings:
     keep: int = 2
     memory: str = "auto"
     install: bool = False
+    models_manifest: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,7 @@ def _updates(values: Values, data_dir: Path | None) -> UpdateSettings:
         token=values.text("FACEDB_TOKEN"),
         keep=values.count("FACEDB_KEEP", usual.keep),
         memory=values.one_of("FACEDB_SWAP_MEMORY", ("auto", "two", "one")),
+        models_manifest=values.path("FACEDB_MODELS_MANIFEST"),
         install=values.one_of("FACEDB_INSTALL", ("false", "true")) == "true",
     )
 

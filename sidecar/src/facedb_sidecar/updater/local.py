@@ -31,6 +31,8 @@ from facedb_sidecar.updater.offers import Offers, check_of
 from facedb_sidecar.updater.releases import Releases, Taken, version_of
 
 INSTALL_AGAIN_S = 60.0
+# The plugin waits 10 s for the answer.
+BEGIN_WITHIN_S = 8.0
 # Another try may well succeed without anybody changing the release.
 MAY_PASS = frozenset({str(Reason.ANOTHER_RELEASE)})
 
@@ -74,19 +76,33 @@ class Local:
         self._serving = serving
         self._load = load
         self._step = step
-        self._state = State()
+        # What the last process left; `begin` goes on with it once the first engine is loaded.
+        self._state = read_note(releases.data)
+        self._begun = asyncio.Event()
         self._starting = asyncio.Lock()
         self._run: asyncio.Task[None] | None = None
         self._installing: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
         """Go on with an update that was cut off; else, where wanted, install the first release."""
-        held = ExitStack()
         try:
-            await asyncio.to_thread(held.enter_context, self._releases.changing())
+            await self._take_up()
         except (Taken, OSError) as error:
             log.warning("No updates for now: %s", error)
-            return
+            # What the note says is another process's.
+            self._state = State()
+        finally:
+            self._begun.set()
+
+    async def _take_up(self) -> None:
+        """Go on from the note.
+
+        Raises:
+            Taken: another process changes the releases.
+            OSError: DATA_DIR cannot be written.
+        """
+        held = ExitStack()
+        await asyncio.to_thread(held.enter_context, self._releases.changing())
         noted = await asyncio.to_thread(read_note, self._releases.data)
         if noted.active and noted.target is not None and noted.target == await self._current():
             # Everything but the last note was done.
@@ -120,6 +136,7 @@ class Local:
         async with self._starting:
             if self._state.active:
                 raise InProgress
+            await self._require_begun()
             newest = await self._wanted()
             held = ExitStack()
             try:
@@ -150,6 +167,17 @@ class Local:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+
+    async def _require_begun(self) -> None:
+        """Wait a little for the first load, which changes the releases, too.
+
+        Raises:
+            Unreachable: it takes longer than clients wait.
+        """
+        try:
+            await asyncio.wait_for(self._begun.wait(), BEGIN_WITHIN_S)
+        except TimeoutError as error:
+            raise Unreachable("The release is still being loaded; try again in a minute.") from error
 
     async def _wanted(self) -> Available:
         """The newest release, when it is news.
