@@ -11,7 +11,7 @@ NODE := $(PYTHON) tests/cluster/node
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
 
-.PHONY: help npm setup demo test unit cluster-test bench check format fuzz bench images cluster-up cluster-down cluster-status
+.PHONY: help npm media setup demo test unit cluster-test bench check format fuzz bench images cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -23,7 +23,7 @@ demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 
 test: unit cluster-test ## Every test: unit tests, then the cluster suite on a real node of this machine
 
-unit: setup npm ## Unit tests (three to four minutes on two cores)
+unit: setup npm media ## Unit tests (three to four minutes on two cores)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
 	$(PYTHON) -m pytest -q -m "not cluster and not gpu"
 
@@ -55,6 +55,13 @@ format: setup ## Format the code
 npm:
 	@command -v npm >/dev/null || (echo "== Installing npm" && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends npm >/dev/null)
+
+# What the sidecar's image gets from Debian, for tests that run it on this machine: ffmpeg takes frames out of videos,
+# and MediaPipe's library does not load without EGL and GLES.
+media:
+	@(command -v ffmpeg && command -v ffprobe && ldconfig -p | grep -F libEGL.so.1 && ldconfig -p | grep -F libGLESv2.so.2) \
+		>/dev/null || (echo "== Installing ffmpeg, libegl1, libgles2" && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends ffmpeg libegl1 libgles2 >/dev/null)
 
 images: setup cluster-up ## Build both images from their Dockerfiles and load them into the node
 	$(NODE) images
