@@ -26,7 +26,7 @@ class Rules:
     """What may be asked beyond public addresses, and what may not.
 
     Attributes:
-        names: host names that are allowed; ``.lan`` stands for everything that ends so.
+        names: host names that are allowed; ``.lan`` stands for everything that ends so, nothing for all.
         networks: addresses that are allowed.
         denied_names: host names that are not.
         denied_networks: addresses that are not.
@@ -105,7 +105,7 @@ def _divided(words: Iterable[str]) -> tuple[tuple[str, ...], tuple[Network, ...]
 
 
 def _named(host: str, names: tuple[str, ...]) -> bool:
-    return any(host == name or (name.startswith(".") and host.endswith(name)) for name in names)
+    return any(host == name or (name[:1] in ("", ".") and host.endswith(name)) for name in names)
 
 
 def _inside(address: IP, networks: tuple[Network, ...]) -> bool:

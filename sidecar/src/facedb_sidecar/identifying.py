@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facedb_sidecar import metrics
 from facedb_sidecar.decoding import Decoder
-from facedb_sidecar.engine import Engine, Identification
+from facedb_sidecar.engine import Engine, Identification, Wanted
 from facedb_sidecar.photos import Encoded, Pixels
 from facedb_sidecar.refusals import NotRecognised
 from facedb_sidecar.serving import Serving
@@ -21,11 +21,13 @@ class Ask:
         top_k: matches for each face, at most.
         max_distance: cosine distance, in [0, 2].
         min_confidence: of a detection, in [0, 1].
+        signals: beyond faces; None for none.
     """
 
     top_k: int
     max_distance: float
     min_confidence: float
+    signals: Wanted | None = None
 
 
 async def identify_photo(
@@ -52,7 +54,11 @@ async def identify_photo(
 def _recognised(engine: Engine, pixels: Pixels, ask: Ask) -> Identification:
     try:
         return engine.identify(
-            pixels, top_k=ask.top_k, max_distance=ask.max_distance, min_confidence=ask.min_confidence
+            pixels,
+            top_k=ask.top_k,
+            max_distance=ask.max_distance,
+            min_confidence=ask.min_confidence,
+            signals=ask.signals,
         )
     except Exception as error:
         # The edge of the engine: whatever its libraries throw is one request's 500, in the contract's words.

@@ -28,7 +28,7 @@ REJECTIONS = Counter("facedb_sidecar_rejections", "Requests refused before their
 FAILURES = Counter("facedb_sidecar_failures", "Requests that ended in an unforeseen error")
 STAGES = Histogram(
     "facedb_sidecar_stage_seconds",
-    "Seconds of one stage of one image: decode, wait, detect, embed, match",
+    "Seconds of one stage of one image: decode, wait, detect, embed, match, signals",
     ("stage",),
     buckets=STAGE_BUCKETS,
 )
@@ -60,6 +60,8 @@ def record_identification(found: Identification) -> None:
     record_stage("detect", timing.detection_ms / 1000)
     record_stage("embed", timing.embedding_ms / 1000)
     record_stage("match", timing.matching_ms / 1000)
+    if timing.signals_ms:
+        record_stage("signals", timing.signals_ms / 1000)
     FACES_FOUND.inc(len(found))
 
 
@@ -79,7 +81,7 @@ def _record_release(engine: Engine | None) -> None:
     if engine is None:
         return
     RELEASE.labels(engine.receipt.version, engine.models.device.provider).set(1)
-    FACES.set(len(engine.catalog.faces))
-    PERFORMERS.set(len(engine.catalog.performers))
+    FACES.set(engine.catalog.face_count)
+    PERFORMERS.set(engine.catalog.performer_count)
     INDEXED.labels("facenet").set(len(engine.facenet))
     INDEXED.labels("arcface").set(len(engine.arcface))

@@ -116,4 +116,6 @@ def _rgb(strip: Image.Image) -> Pixels:
     if strip.mode in DEEP_GREYS:
         grey = (np.asarray(strip).astype(np.uint16) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3, axis=2)
+    # Transparency is dropped below; of a palette's, Pillow would warn first.
+    strip.info.pop("transparency", None)
     return np.asarray(strip.convert("RGB"), dtype=np.uint8)

@@ -189,6 +189,7 @@ class Serving:
             self.trouble = Trouble("Updating", "Another release is being loaded.")
             old.end()
             await old.unused.wait()
+            old.engine.close()
             facts = old.load, old.gone
             del old
             yield facts
@@ -236,6 +237,7 @@ class Serving:
 
 async def _say_when_gone(tenure: Tenure) -> None:
     await tenure.unused.wait()
+    tenure.engine.close()
     if tenure.gone:
         tenure.gone()
 

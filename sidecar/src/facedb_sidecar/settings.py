@@ -45,7 +45,8 @@ class Access:
     Attributes:
         api_key: clients must send it (``Authorization: Bearer`` or ``ApiKey``); None asks for none.
         origins: of pages that browsers let read the answers; ``*`` is all of them.
-        fetch_allow: host names, ``*.suffixes`` and networks that ``image_url`` may name beyond public ones.
+        fetch_allow: host names, ``*.suffixes``, networks, or ``*``, that ``image_url`` may name beyond public
+            ones and the Stash.
         fetch_deny: those it may not name, whatever else allows them.
     """
 

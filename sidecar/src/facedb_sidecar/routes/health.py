@@ -24,8 +24,8 @@ async def health(request: Request, serving: ServingDep) -> schemas.Health:
     return schemas.Health(
         status=status,
         database_loaded=engine is not None,
-        performer_count=len(engine.catalog.performers) if engine else 0,
-        face_count=len(engine.catalog.faces) if engine else 0,
+        performer_count=engine.catalog.performer_count if engine else 0,
+        face_count=engine.catalog.face_count if engine else 0,
         version=request.app.version,
     )
 
@@ -84,8 +84,8 @@ def _ready(engine: Engine, search: str) -> schemas.Ready:
     return schemas.Ready(
         version=engine.receipt.version,
         digest=engine.receipt.digest,
-        performer_count=len(engine.catalog.performers),
-        face_count=len(engine.catalog.faces),
+        performer_count=engine.catalog.performer_count,
+        face_count=engine.catalog.face_count,
         device=schemas.Device(requested=device.requested, provider=device.provider),
         self_check=schemas.SelfCheck(passed=True, checked=engine.checked),
         search=search,
@@ -96,8 +96,7 @@ def _ready(engine: Engine, search: str) -> schemas.Ready:
 def _warnings(engine: Engine) -> list[str]:
     """What works less well than asked for: another device, a signal without its model."""
     device = [engine.models.device.warning] if engine.models.device.warning else []
-    signals = getattr(engine, "signals", None)
-    return [*device, *(f"{signal}: {why}" for signal, why in signals.missing.items())] if signals else device
+    return [*device, *(f"{signal}: {why}" for signal, why in engine.signals.missing.items())]
 
 
 async def ffmpeg_available() -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
 
-from facedb_sidecar.engine import Engine, Identified
+from facedb_sidecar.engine import Engine, Identified, Wanted
 from facedb_sidecar.engine.matching import Match
 from facedb_sidecar.identifying import Ask, identify_photo
 from facedb_sidecar.parts import Parts
@@ -49,7 +49,8 @@ async def identify_url(
 async def _identified(
     engine: Engine, parts: Parts, photo: Encoded, request: schemas.IdentifyRequest
 ) -> schemas.IdentifyResponse:
-    ask = Ask(request.top_k, request.max_distance, request.min_face_confidence)
+    signals = Wanted(request.use_body, request.use_tattoo) if request.use_multi_signal else None
+    ask = Ask(request.top_k, request.max_distance, request.min_face_confidence, signals)
     found = await identify_photo(engine, parts.serving, parts.decoder, photo, ask)
     return schemas.IdentifyResponse(faces=[face_result(f) for f in found], face_count=len(found))
 
@@ -78,4 +79,5 @@ def performer_match(match: Match) -> schemas.PerformerMatch:
         country=who.country,
         image_url=who.image_url,
         endpoint=who.endpoint,
+        already_tagged=match.already_tagged,
     )
