@@ -49,16 +49,16 @@ class StateStore:
         Args:
             path: of the file; None: in memory, because no folder was set.
             clock: for the moments that are saved.
-            migrations: default: ours.
+            migrations: of the file; default: ours.
         """
         if path is None:
-            return cls(Database.open(None, migrations=migrations), warning=_no_folder(), clock=clock)
+            return cls(Database.open(None), warning=_no_folder(), clock=clock)
         try:
             return cls(Database.open(path, migrations=migrations), clock=clock)
         except StateError as error:
             log.error("State file %s is not used: %s: %s", path, error.reason, error.message)
             warning = f"{error.message}. {IN_MEMORY}"
-            return cls(Database.open(None, migrations=migrations), warning=warning, clock=clock)
+            return cls(Database.open(None), warning=warning, clock=clock)
 
     def close(self) -> None:
         """Close the file."""
