@@ -29,6 +29,9 @@ from facedb_sidecar.state.opening import open_state
 from facedb_sidecar.updater import UpdateBackend
 from facedb_sidecar.updater.opening import first_load, open_updates
 
+# While the engine looks at the frames of one, those of the other come.
+SCENES_TOGETHER = 2
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -46,6 +49,7 @@ class Parts:
         updates: how another release comes.
         models: the model files, and how more of them come.
         queue: jobs in the background.
+        scene_turns: scenes that are looked at together; each has ffmpeg processes of its own.
     """
 
     settings: Settings
@@ -59,6 +63,7 @@ class Parts:
     updates: UpdateBackend
     models: ModelManager
     queue: Queue
+    scene_turns: asyncio.Semaphore
 
 
 @asynccontextmanager
@@ -86,7 +91,8 @@ async def open_parts(settings: Settings, load: Callable[[], Engine] | None = Non
             fetcher = ImageFetcher.of(settings)
             queue = Queue(state, refresh=preferences.refresh)
             parts = Parts(
-                settings, serving, decoder, fetcher, state, preferences, stash, boxes, updates, models, queue
+                *(settings, serving, decoder, fetcher, state, preferences, stash, boxes, updates, models),
+                *(queue, asyncio.Semaphore(SCENES_TOGETHER)),
             )
             try:
                 async with run_queue(parts):

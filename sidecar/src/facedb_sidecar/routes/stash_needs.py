@@ -14,8 +14,7 @@ from facedb_sidecar.schemas.errors import Detail
 from facedb_sidecar.stash.boxes import StashBoxes
 from facedb_sidecar.stash.client import StashClient
 from facedb_sidecar.stash.errors import StashError, StashRejected, StashUnreachable, UnknownBox
-
-NO_STASH = "STASH_URL env var not set"
+from facedb_sidecar.stash_refusals import NoStash, required
 
 STASH_ANSWERS: Answers = {
     400: {"model": Detail, "description": "STASH_URL is not set, or Stash refuses what is asked for"},
@@ -29,11 +28,9 @@ async def stash_of(parts: PartsDep) -> StashClient:
     """The Stash beside this sidecar.
 
     Raises:
-        HTTPException: 400 without STASH_URL.
+        NoStash: there is none.
     """
-    if parts.stash is None:
-        raise HTTPException(400, NO_STASH)
-    return parts.stash
+    return required(parts.stash)
 
 
 StashDep = Annotated[StashClient, Depends(stash_of)]
@@ -43,10 +40,10 @@ async def boxes_of(parts: PartsDep) -> StashBoxes:
     """The stash-boxes that Stash knows.
 
     Raises:
-        HTTPException: 400 without STASH_URL.
+        NoStash: there is no Stash.
     """
     if parts.boxes is None:
-        raise HTTPException(400, NO_STASH)
+        raise NoStash
     return parts.boxes
 
 
@@ -64,19 +61,6 @@ def stash_answers() -> Iterator[None]:
         yield
     except StashError as error:
         raise HTTPException(_status(error), error.message) from error
-
-
-@contextmanager
-def stash_queries(what: str) -> Iterator[None]:
-    """As ``/identify/*`` has it: whatever fails between us and Stash is 400 and named.
-
-    Raises:
-        HTTPException: 400 ``Failed to query scene: ...``.
-    """
-    try:
-        yield
-    except StashError as error:
-        raise HTTPException(400, f"Failed to query {what}: {error.message}") from error
 
 
 def _status(error: StashError) -> int:
