@@ -46,7 +46,7 @@ class Box:
         return self.width * self.height
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detection:
     """Where a face is: the detector's score in [0, 1], and (5, 2) float32 landmarks in pixels or None."""
 
@@ -59,7 +59,7 @@ class Detection:
         return min(self.box.width, self.box.height) >= size
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crop:
     """A face cut out of its image: (h, w, 3) uint8 RGB, 112x112 and upright where it was aligned."""
 
@@ -67,7 +67,7 @@ class Crop:
     pixels: Image
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Face:
     """One face: where it is, the detector's score in [0, 1], and its two (512,) float32 embeddings."""
 
