@@ -18,16 +18,22 @@ from facedb_sidecar.queue.jobs import Job
 from facedb_sidecar.queue.tally import Tally, read_tally
 from facedb_sidecar.refusals import Refusal
 from facedb_sidecar.stash.errors import StashError
+from facedb_sidecar.stash_refusals import NoFfmpeg, NotInStash, Unusable
 from facedb_sidecar.state import SceneFingerprint
 from facedb_sidecar.state.fingerprints import Fingerprints
 
 PAGE = 1000
-# So many failures one after the other are not the scenes' fault.
+# So many failures one after the other are not the scenes' fault; those of OWN_FAULT are.
 MOST_FAILURES = 10
+OWN_FAULT = (NotInStash, Unusable)
 WAIT_S = 5.0
 PATIENCE_S = 1800.0
 
 log = logging.getLogger(__name__)
+
+
+class NoFingerprint(Exception):
+    """The analysis ended without one; the message says why."""
 
 
 class Page(Protocol):
@@ -180,7 +186,7 @@ class _Run:
             # Stopped before it was done, or done with the next database; either is seen to later.
             return
         if error is not None:
-            failed = SceneFingerprint(scene, self._version, 0, (), "error", error)
+            failed = SceneFingerprint(scene, self._version, 0, (), "error", _says(error))
             await asyncio.to_thread(self._fingerprints.save_scene, failed)
         await self._count(error, after=_place(scene))
 
@@ -189,38 +195,50 @@ class _Run:
         if error is not None or not self._over():
             await self._count(error, after=self._tally.after)
 
-    async def _count(self, error: str | None, *, after: int) -> None:
+    async def _count(self, error: Exception | None, *, after: int) -> None:
         if error is None:
-            self._in_a_row = 0
             self._tally = replace(self._tally, successful=self._tally.successful + 1, after=after)
         else:
-            self._in_a_row += 1
             self._tally = replace(self._tally, failed=self._tally.failed + 1, after=after)
-        if self._in_a_row >= MOST_FAILURES:
+        fine = error is None or isinstance(error, OWN_FAULT)
+        self._in_a_row = 0 if fine else self._in_a_row + 1
+        if error is not None and self._in_a_row >= MOST_FAILURES:
             # The cursor still stands before them: a retry begins there.
-            raise JobFailed(f"{MOST_FAILURES} in a row failed, the last: {error}")
+            raise JobFailed(f"{MOST_FAILURES} in a row failed, the last: {_says(error)}")
         if self._in_a_row == 0:
             await self._control.save_cursor(self._tally.to_text(), self._tally.tried, self._total)
         else:
             await self._control.progress(self._tally.tried, self._total)
 
-    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> str | None:
-        """Run it, and again while the sidecar is busy; returns why it failed."""
+    async def _patiently(self, work: Callable[[], Awaitable[None]]) -> Exception | None:
+        """Run it, and again while the sidecar is busy; returns why it failed.
+
+        Raises:
+            JobFailed: no scene can be looked at.
+        """
         while not self._over():
             try:
                 await work()
+            except NoFfmpeg as error:
+                raise JobFailed(str(error)) from error
             except Refusal as refusal:
                 if refusal.status != 503:
-                    return str(refusal)
+                    return refusal
                 # People come first.
                 await self._control.wait(self._wait_s)
+            except (NoFingerprint, StashError) as error:
+                return error
             except Exception as error:
                 # The edge of one scene: its fault must not end the job for all others.
-                log.info("No fingerprint: %s", error, exc_info=not isinstance(error, StashError))
-                return str(error) or type(error).__name__
+                log.exception("A scene or image was not analysed")
+                return error
             else:
                 return None
         return None
+
+
+def _says(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _place(scene: str) -> int:
