@@ -35,17 +35,13 @@ class Held:
             if not self._held:
                 self._stack.enter_context(hold(self.folder))
                 self._held = True
-            engine = self._load(self.folder)
+            return self._load(self.folder)
         except ReleaseError as error:
             self.gone()
             raise LoadError(str(error.reason), error.message) from error
         except BaseException:
             self.gone()
             raise
-        if engine.signals.body is not None:
-            # Of the engine only this: whoever has no memory for two lets the rest go before this is called.
-            self._stack.callback(engine.signals.body.finder.close)
-        return engine
 
     def gone(self) -> None:
         """Let the folder go."""

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from facedb_release.receipt import write_whole
-from facedb_release.strictjson import parse_json
 from facedb_sidecar.updater.machine import Bad, State, Status
 
 NAME = ".facedb-update.json"
-_MAX_BYTES = 1 << 20
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +19,10 @@ log = logging.getLogger(__name__)
 def read_note(folder: Path) -> State:
     """Return the state that was written last; a fresh one where there is none, or none that can be read."""
     try:
-        return _state(parse_json((folder / NAME).read_bytes(), max_bytes=_MAX_BYTES))
+        return _state(json.loads((folder / NAME).read_bytes()))
     except FileNotFoundError:
         return State()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         log.warning("%s cannot be used, and is written anew: %s", folder / NAME, error)
         return State()
 
