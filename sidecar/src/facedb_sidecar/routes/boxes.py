@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from facedb_sidecar.stash.errors import StashError
 
 PRIORITIES = "endpoint.priorities"
 DISABLED = "endpoint.disabled."
+
+log = logging.getLogger(__name__)
 
 
 async def endpoints_of(parts: Parts) -> list[Endpoint]:
@@ -34,7 +37,8 @@ async def endpoints_if_any(parts: Parts) -> list[Endpoint]:
     """All of them; none while Stash does not answer, for pages that show more than this list."""
     try:
         return await endpoints_of(parts)
-    except StashError:
+    except StashError as error:
+        log.warning("The stash-boxes cannot be listed: %s", error)
         return []
 
 
