@@ -81,14 +81,17 @@ def test_pods_meet_the_restricted_standard(fdb: Database) -> None:
     kubernetes.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def test_a_deleted_database_takes_everything_along_and_sticks_nowhere(fdb: Database) -> None:
+def test_a_deleted_database_takes_everything_along_but_the_users_state(fdb: Database) -> None:
     kubernetes = fdb.place.kubernetes
     kubernetes.kubectl("delete", "fdb", fdb.name, "-n", fdb.namespace, "--timeout=30s")
     selector = f"facedb.dev/database={fdb.name}"
-    kinds = "pods,pvc,jobs,deployments,services"
+    kinds = "pods,pvc,jobs,deployments,services,serviceaccounts,roles,rolebindings"
     wait_until(
-        lambda: not kubernetes.items(kinds, fdb.namespace, selector),
-        "every child to go",
+        lambda: (
+            [o["metadata"]["name"] for o in kubernetes.items(kinds, fdb.namespace, selector)]
+            == ["stash-state"]
+        ),
+        "every child but the users' state to go",
         timeout_s=90,
         tell=lambda: kubernetes.kubectl("get", kinds, "-n", fdb.namespace),
     )

@@ -11,7 +11,15 @@ from cluster.world_of_one import Database
 
 pytestmark = pytest.mark.cluster
 
-INSTALL = {"EnsureService", "CreateClaim", "StartFetch", "MarkVerified", "CreateWorkload", "SetGate"}
+INSTALL = {
+    "EnsureService",
+    "EnsureAccess",
+    "CreateClaim",
+    "StartFetch",
+    "MarkVerified",
+    "CreateWorkload",
+    "SetGate",
+}
 BUMP = {
     "CreateClaim",
     "StartFetch",
