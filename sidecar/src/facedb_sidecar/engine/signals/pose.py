@@ -9,10 +9,17 @@ play.googleapis.com seconds after the first image, with no switch against it (se
 from __future__ import annotations
 
 import io
+import logging
+import sys
 import threading
+import weakref
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -33,6 +40,9 @@ MOST_PIXELS_A_SIDE = 1280
 MOST_POSES = 4
 
 Image = npt.NDArray[np.uint8]
+_log = logging.getLogger(__name__)
+# The one queue that may be filled from where Python collects garbage.
+_abandoned: SimpleQueue[Any] = SimpleQueue()
 
 
 class PoseUnavailable(Exception):
@@ -46,6 +56,9 @@ class PoseFinder:
         self._landmarker = landmarker
         self._mediapipe = modules
         self._lock = threading.Lock()
+        self._end = weakref.finalize(self, _abandoned.put, landmarker)
+        # At the interpreter's end, the process's own end is enough.
+        self._end.atexit = False
 
     def __call__(self, image: Image) -> tuple[Pose, ...]:
         """Find up to four people.
@@ -55,7 +68,10 @@ class PoseFinder:
 
         Raises:
             PoseUnavailable: the finder was closed.
+            ValueError: the array is no image.
         """
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            raise ValueError(f"{image.shape} {image.dtype} is no (h, w, 3) uint8 image")
         shown = _smaller(image)
         with self._lock:
             if self._landmarker is None:
@@ -69,6 +85,7 @@ class PoseFinder:
         """Let go of the networks and their thread. May be called twice."""
         with self._lock:
             landmarker, self._landmarker = self._landmarker, None
+        self._end.detach()
         if landmarker is not None:
             landmarker.close()
 
@@ -77,9 +94,10 @@ class _MediaPipe:
     """The few names of MediaPipe that are used."""
 
     def __init__(self) -> None:
-        base = import_module("mediapipe.tasks.python.core.base_options")
-        images = import_module("mediapipe.tasks.python.vision.core.image")
-        poses = import_module("mediapipe.tasks.python.vision.pose_landmarker")
+        with _no_sound():
+            base = import_module("mediapipe.tasks.python.core.base_options")
+            images = import_module("mediapipe.tasks.python.vision.core.image")
+            poses = import_module("mediapipe.tasks.python.vision.pose_landmarker")
         self._base, self._images, self._poses = base.BaseOptions, images, poses
 
     def image(self, pixels: Image) -> Any:
@@ -93,7 +111,22 @@ class _MediaPipe:
             min_pose_presence_confidence=CONFIDENCE,
             min_tracking_confidence=CONFIDENCE,
         )
-        return self._poses.PoseLandmarker.create_from_options(options)
+        landmarker = self._poses.PoseLandmarker.create_from_options(options)
+        landmarker.__class__ = type("QuietLandmarker", (self._poses.PoseLandmarker,), {"__del__": _stay})
+        return landmarker
+
+
+@contextmanager
+def _no_sound() -> Iterator[None]:
+    """Let MediaPipe find no sound library: to look for one, Python runs gcc and ld on temporary files."""
+    there = "sounddevice" in sys.modules
+    # An import of None is an ImportError, which MediaPipe expects.
+    sys.modules.setdefault("sounddevice", None)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        if not there:
+            sys.modules.pop("sounddevice", None)
 
 
 def open_pose(models_dir: Path) -> PoseFinder:
@@ -107,6 +140,7 @@ def open_pose(models_dir: Path) -> PoseFinder:
     """
     bundle = read_bundle(models_dir / POSE_FILE)
     _check_silent()
+    _start_closing()
     try:
         modules = _MediaPipe()
         finder = PoseFinder(modules.landmarker(bundle), modules)
@@ -159,6 +193,28 @@ def _check_silent() -> None:
         raise PoseUnavailable(
             f"mediapipe {version} may report its use over the network; install mediapipe>=0.10.30,<0.10.32"
         )
+
+
+def _stay(landmarker: Any) -> None:
+    """Stand in for PoseLandmarker.__del__, which hands its close to a thread and waits.
+
+    Python may collect it in the middle of that thread's own queue, whose lock is then held: the process
+    stands still for ever (seen). At the interpreter's end that thread is gone, which is a traceback.
+    """
+
+
+def _close_abandoned() -> None:
+    """Close what nobody closed, in a thread that holds no lock."""
+    while True:
+        try:
+            _abandoned.get().close()
+        except Exception:  # noqa: BLE001 - the edge of a thread
+            _log.warning("a pose model that nobody closed cannot be closed", exc_info=True)
+
+
+@cache
+def _start_closing() -> None:
+    threading.Thread(target=_close_abandoned, name="facedb-pose-closer", daemon=True).start()
 
 
 def _smaller(image: Image) -> Image:
