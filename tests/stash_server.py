@@ -32,6 +32,7 @@ class Faults:
         times: requests that ``status`` or ``cut`` still happens to.
         cut: the connection is closed without an answer.
         hold: requests wait until it is set; None waits for nothing.
+        hold_path: only requests whose path begins so are held.
         errors: GraphQL errors to answer with.
         body: bytes to answer GraphQL with.
         media_status: of media paths; path → status.
@@ -41,6 +42,7 @@ class Faults:
     times: int = 1_000_000
     cut: bool = False
     hold: threading.Event | None = None
+    hold_path: str = ""
     errors: tuple[str, ...] = ()
     body: bytes | None = None
     media_status: dict[str, int] = field(default_factory=dict)
@@ -176,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _let_in(self) -> bool:
         stash, faults = self.stash, self.stash.faults
         stash.running += 1
-        if faults.hold is not None:
+        if faults.hold is not None and self.path.startswith(faults.hold_path):
             faults.hold.wait(30)
         stash.running -= 1
         if (faults.cut or faults.status is not None) and faults.spend():
