@@ -13,6 +13,7 @@ from cluster.world_of_one import Database
 pytestmark = pytest.mark.cluster
 
 ACCOUNT = "stash-sidecar"
+OWNER = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "11111111-1111-1111-1111-111111111111"}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_it_approves_by_annotation(accounted: Database) -> None:
         pytest.param({"metadata": {"annotations": {"kept": None}}}, "annotation", id="somebody's annotation"),
         pytest.param({"metadata": {"labels": {"app": "x"}}}, "labels", id="a label"),
         pytest.param({"metadata": {"finalizers": ["x.dev/y"]}}, "finalizers", id="a finalizer"),
-        pytest.param({"metadata": {"ownerReferences": [{}]}}, "", id="an owner"),
+        pytest.param({"metadata": {"ownerReferences": [OWNER]}}, "owners", id="an owner"),
     ],
 )
 def test_it_changes_nothing_else(accounted: Database, body: dict[str, object], says: str) -> None:
