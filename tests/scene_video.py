@@ -33,9 +33,9 @@ def make_scene(folder: Path, name: str = "scene.mp4", *options: str) -> Path:
     made = folder / name
     command = [
         *("ffmpeg", "-v", "error", "-y", "-threads", "1"),
-        *("-loop", "1", "-framerate", "25", "-t", str(ASTRONAUT_S), "-i", str(folder / "one.png")),
-        *("-loop", "1", "-framerate", "25", "-t", str(GROUP_S), "-i", str(folder / "six.png")),
-        *("-filter_complex", drift, "-c:v", "libx264", "-preset", "ultrafast", "-g", "60"),
+        *("-loop", "1", "-framerate", "10", "-t", str(ASTRONAUT_S), "-i", str(folder / "one.png")),
+        *("-loop", "1", "-framerate", "10", "-t", str(GROUP_S), "-i", str(folder / "six.png")),
+        *("-filter_complex", drift, "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"),
         *("-pix_fmt", "yuv420p", *options, str(made)),
     ]
     subprocess.run(command, check=True)

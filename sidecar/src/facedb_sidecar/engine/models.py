@@ -180,6 +180,9 @@ def _refused(path: Path, what: str, error: Exception) -> LoadError:
 def _options(threads: int | None) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_ERRORS_ONLY
+    # Threads that spin for work take the cores from ffmpeg, decoding and the event loop: 8 faces took 0.12 to
+    # 0.43 s on two busy cores with spinning, 0.08 to 0.41 s without, and a quarter less CPU time (measured).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     return options
