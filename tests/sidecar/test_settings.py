@@ -32,6 +32,11 @@ def test_the_references_variables_make_a_sidecar_that_updates_itself() -> None:
     assert settings.stash.api_key == "key"
 
 
+def test_the_folder_of_one_release_is_served_as_it_is_beside_the_images_data_dir() -> None:
+    settings = Settings.from_env({"DATA_DIR": "/data", "FACEDB_RELEASE_DIR": "/release"})
+    assert (settings.updates.backend, settings.release_dir) == ("off", Path("/release"))
+
+
 def test_a_named_database_makes_the_cluster_decide() -> None:
     settings = Settings.from_env({"FACEDB_DATABASE": "media/stash", "DATA_DIR": "/data"})
     assert (settings.updates.backend, settings.updates.database) == ("cluster", "media/stash")

@@ -182,7 +182,9 @@ def _access(values: Values) -> Access:
 def _updates(values: Values, data_dir: Path | None) -> UpdateSettings:
     usual = UpdateSettings()
     database = values.text("FACEDB_DATABASE")
-    likely = "cluster" if database else "local" if data_dir else "off"
+    # Who names the folder of one release means that one: the image names a DATA_DIR for those who do not.
+    own_folders = data_dir is not None and values.path("FACEDB_RELEASE_DIR") is None
+    likely = "cluster" if database else "local" if own_folders else "off"
     backend = values.one_of("FACEDB_UPDATES", ("local", "cluster", "off"), likely)
     if backend == "cluster" and (database is None or database.count("/") != 1):
         raise ValueError(
