@@ -377,7 +377,8 @@ def test_a_source_that_breaks_off_fails_the_update_and_the_next_one_goes_on(
 
 def test_a_slow_source_shows_its_progress(installed: Settings, source: Published, large: Path) -> None:
     source.publish(NEW, large)
-    source.server.faults.bytes_per_second = 400_000
+    source.server.faults.bytes_per_second = 1_500_000
+    one = with_updates(installed, source=(*installed.updates.source, "--connections", "1"))
     seen: set[int] = set()
 
     async def story(run: Running) -> None:
@@ -387,7 +388,7 @@ def test_a_slow_source_shows_its_progress(installed: Settings, source: Published
             await asyncio.sleep(0.05)
         assert (await run.until_over()).status is Status.COMPLETE
 
-    play(installed, story)
+    play(one, story)
     assert len(seen) > 1
 
 
