@@ -221,6 +221,8 @@ def test_what_the_plugin_keeps_is_bounded(client: TestClient) -> None:
     path = "/recommendations/settings/list"
     assert client.post(path, json={"value": ["a", 1, None]}).json()["value"] == ["a", 1, None]
     assert client.post(path, json={"value": "x" * 70_000}).status_code == 422
+    for broken in (b'{"value": "\\ud800"}', b'{"value": [NaN]}', b'{"value": {"\\udc00": 1}}'):
+        assert client.post(path, content=broken).status_code == 422
     assert client.get(path).json()["value"] == ["a", 1, None]
 
 

@@ -28,7 +28,7 @@ NOT_FOUND = missing("There is none of this id")
 NOT_DONE = refused(501, "This sidecar does not do that")
 DISPLAY = "display."
 MOST_DISPLAY_SETTINGS = 500
-MOST_VALUE_CHARS = 64 * 1024
+MOST_VALUE_BYTES = 64 * 1024
 
 Id = Annotated[int, Path(ge=-LARGEST, le=LARGEST)]
 Key = Annotated[str, Path(min_length=1, max_length=200)]
@@ -124,8 +124,12 @@ async def set_display_setting(
     parts: PartsDep, key: Key, new: schemas.NewDisplayValue
 ) -> schemas.DisplaySetting:
     """Keep a value for the plugin's pages."""
-    if len(json.dumps(new.value)) > MOST_VALUE_CHARS:
-        raise HTTPException(422, f"The value is longer than {MOST_VALUE_CHARS} characters of JSON")
+    try:
+        text = json.dumps(new.value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError as error:
+        raise HTTPException(422, "The value holds NaN, or half of a character") from error
+    if len(text) > MOST_VALUE_BYTES:
+        raise HTTPException(422, f"The value is longer than {MOST_VALUE_BYTES} bytes of JSON")
     there = await in_state(parts.state.entries.all, DISPLAY)
     if key not in there and len(there) >= MOST_DISPLAY_SETTINGS:
         raise HTTPException(422, f"At most {MOST_DISPLAY_SETTINGS} values are kept")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,7 @@ Value = bool | int | float
 MOST_AT_ONCE = 100
 MOST_ENDPOINTS = 100
 MOST_URL = 2048
+MOST_KEY = 200
 
 
 class Setting(BaseModel):
@@ -64,7 +65,9 @@ class AllSettings(BaseModel):
     hardware_tier: str
     categories: dict[str, Category]
     waiting_for_load: list[str] = Field(description="Changed settings that count after the next load")
-    warning: str | None = Field(description="Why settings will not outlive this process; null: they will")
+    warning: str | None = Field(
+        default=None, description="Why settings will not outlive this process; null: they will"
+    )
 
 
 class NewValue(BaseModel):
@@ -90,7 +93,7 @@ class Stored(BaseModel):
 class NewValues(BaseModel):
     """``PUT /settings``."""
 
-    settings: dict[str, Any] = Field(max_length=MOST_AT_ONCE)
+    settings: dict[Annotated[str, Field(max_length=MOST_KEY)], Any] = Field(max_length=MOST_AT_ONCE)
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"settings": {"num_frames": 45}}]})
 
@@ -145,7 +148,7 @@ class Endpoints(BaseModel):
 class Priorities(BaseModel):
     """``POST /settings/endpoint-priorities``: the most important first."""
 
-    endpoints: list[str] = Field(max_length=MOST_ENDPOINTS)
+    endpoints: list[Annotated[str, Field(max_length=MOST_URL)]] = Field(max_length=MOST_ENDPOINTS)
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"endpoints": ["https://stashdb.org/graphql"]}]}

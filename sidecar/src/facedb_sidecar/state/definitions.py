@@ -17,6 +17,8 @@ Value = bool | int | float
 
 TRUE = ("true", "1", "yes", "on")
 FALSE = ("false", "0", "no", "off")
+# Characters of a refused value that are told back.
+MOST_SHOWN = 80
 
 
 class Kind(Enum):
@@ -100,7 +102,7 @@ class Definition:
         number = self._number(value)
         least, most = self.least, self.most
         if (least is not None and number < least) or (most is not None and number > most):
-            raise Refused(f"{self.key}: {value!r} is not between {least:g} and {most:g}")
+            raise Refused(f"{self.key}: {_shown(value)} is not between {least:g} and {most:g}")
         return number
 
     def _truth(self, value: object) -> bool:
@@ -108,12 +110,12 @@ class Definition:
             return value
         text = str(value).strip().lower() if isinstance(value, str | int) else ""
         if text not in TRUE + FALSE:
-            raise Refused(f"{self.key}: {value!r} is neither true nor false")
+            raise Refused(f"{self.key}: {_shown(value)} is neither true nor false")
         return text in TRUE
 
     def _number(self, value: object) -> int | float:
         expected = "a whole number" if self.kind is Kind.INT else "a number"
-        wrong = Refused(f"{self.key}: {value!r} is not {expected}")
+        wrong = Refused(f"{self.key}: {_shown(value)} is not {expected}")
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise wrong
         try:
@@ -123,6 +125,12 @@ class Definition:
         if not math.isfinite(number) or (self.kind is Kind.INT and not number.is_integer()):
             raise wrong
         return int(number) if self.kind is Kind.INT else number
+
+
+def _shown(value: object) -> str:
+    """For a message: whatever was sent, in ASCII and not all of it."""
+    text = ascii(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _performance() -> tuple[Definition, ...]:
