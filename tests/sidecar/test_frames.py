@@ -111,6 +111,15 @@ def test_a_recording_whose_clock_does_not_begin_at_zero_is_sampled_as_evenly(
     assert len({f.jpeg for f in found.frames}) == 3
 
 
+def test_who_knows_where_the_stream_begins_saves_a_request(server: VideoServer) -> None:
+    url, times = f"{server.url}/scene.mp4", (1.0, 5.0)
+    asked = asyncio.run(extract(url, KEY, times, 2))
+    before = len(server.asked)
+    told = asyncio.run(extract(url, KEY, times, 2, start_s=0.0))
+    assert told == asked
+    assert len(server.asked) - before < before
+
+
 def test_the_key_is_in_no_argument_of_any_process(server: VideoServer) -> None:
     server.hold.set()
 

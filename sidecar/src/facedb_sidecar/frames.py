@@ -32,6 +32,7 @@ __all__ = [
     "argv",
     "extract",
     "ffmpeg_available",
+    "start_of",
     "timestamps",
 ]
 
@@ -110,6 +111,7 @@ async def extract(
     workers: int,
     *,
     timeout_s: float = FRAME_TIMEOUT_S,
+    start_s: float | None = None,
 ) -> Extraction:
     """Take frames out of a video, some at the same time. When this is cancelled, every ffmpeg is gone.
 
@@ -119,13 +121,16 @@ async def extract(
         times: seconds from the beginning.
         workers: frames at the same time, 1 to 8.
         timeout_s: for each frame.
+        start_s: what ``start_of`` said of this stream; None asks it, which takes as long as a frame.
 
     Raises:
         ValueError: a URL or headers that ffmpeg cannot be told.
     """
     stream = Stream(stream_url, headers)
     script(stream, 0.0)
-    stream = replace(stream, start_s=await start_of(stream, timeout_s=timeout_s))
+    if start_s is None:
+        start_s = await start_of(stream, timeout_s=timeout_s)
+    stream = replace(stream, start_s=start_s)
     workers = min(MOST_WORKERS, max(LEAST_WORKERS, workers))
     threads = min(MOST_DECODING_THREADS, max(1, await asyncio.to_thread(usable_cores) // workers))
     work = _Work(stream, threads, timeout_s, asyncio.Semaphore(workers))
