@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from edge import wait_ready
 from facedb_sidecar.app import create_app
+from facedb_sidecar.engine import Engine
 from facedb_sidecar.routes.boxes import ordered
 from facedb_sidecar.settings import Settings, StashSettings
+from served import Served
 from stash_server import StashServer
 
 BOXES = [
@@ -217,3 +220,13 @@ def test_a_stash_that_is_away_empties_the_lists_and_says_so_when_asked(tmp_path:
 def test_boxes_that_the_user_did_not_order_follow_in_stashs_order() -> None:
     boxes = [("http://c", "C"), ("http://a", "A"), ("http://b", "B")]
     assert [each.name for each in ordered(boxes, ["http://b", "http://x"], ())] == ["B", "C", "A"]
+
+
+def test_ready_warns_of_a_state_that_will_not_last(served: Served, engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "stash_sense.db").write_bytes(b"torn apart" * 1000)
+    for folder, warned in ((tmp_path, True), (None, False)):
+        with TestClient(create_app(served.settings(state_dir=folder), load=lambda: engine)) as client:
+            wait_ready(client)
+            warnings = client.get("/ready").json()["warnings"]
+            assert any("restore it" in each for each in warnings) is warned
+            assert not any("FACEDB_STATE_DIR" in each for each in warnings)

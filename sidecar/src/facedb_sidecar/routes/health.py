@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 
 from facedb_sidecar import metrics as measured
 from facedb_sidecar.engine import Engine
+from facedb_sidecar.frames import ffmpeg_available
+from facedb_sidecar.parts import Parts
 from facedb_sidecar.routes.needs import PartsDep, ServingDep
 from facedb_sidecar.schemas import health as schemas
 from facedb_sidecar.serving import State
@@ -62,7 +63,7 @@ async def ready(parts: PartsDep, response: Response) -> schemas.Ready | schemas.
     """200 once the release is loaded, warm and has found its own faces; until then 503 that says why not."""
     serving = parts.serving
     if serving.engine is not None:
-        return _ready(serving.engine, parts.settings.search)
+        return _ready(serving.engine, parts)
     response.status_code = 503
     state: Literal["loading", "failed"] = "failed" if serving.state is State.FAILED else "loading"
     return schemas.NotReady(state=state, reason=serving.trouble.reason, message=serving.trouble.message)
@@ -79,7 +80,7 @@ async def metrics(serving: ServingDep) -> Response:
     return Response(measured.exposition(serving), media_type=measured.CONTENT_TYPE)
 
 
-def _ready(engine: Engine, search: str) -> schemas.Ready:
+def _ready(engine: Engine, parts: Parts) -> schemas.Ready:
     device = engine.models.device
     return schemas.Ready(
         version=engine.receipt.version,
@@ -88,28 +89,14 @@ def _ready(engine: Engine, search: str) -> schemas.Ready:
         face_count=engine.catalog.face_count,
         device=schemas.Device(requested=device.requested, provider=device.provider),
         self_check=schemas.SelfCheck(passed=True, checked=engine.checked),
-        search=search,
-        warnings=_warnings(engine),
+        search=parts.settings.search,
+        warnings=_warnings(engine, parts),
     )
 
 
-def _warnings(engine: Engine) -> list[str]:
-    """What works less well than asked for: another device, a signal without its model."""
+def _warnings(engine: Engine, parts: Parts) -> list[str]:
+    """What works less well than asked for: another device, a signal without its model, a state in memory."""
     device = [engine.models.device.warning] if engine.models.device.warning else []
-    return [*device, *(f"{signal}: {why}" for signal, why in engine.signals.missing.items())]
-
-
-async def ffmpeg_available() -> bool:
-    """Whether ffmpeg answers within five seconds."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            "ffmpeg", "-version", stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-    except OSError:
-        return False
-    try:
-        async with asyncio.timeout(5):
-            return await process.wait() == 0
-    except TimeoutError:
-        process.kill()
-        return False
+    # Without a folder nobody asked for a state that lasts.
+    state = [parts.state.warning] if parts.state.warning and parts.settings.state_dir else []
+    return [*device, *state, *(f"{signal}: {why}" for signal, why in engine.signals.missing.items())]
