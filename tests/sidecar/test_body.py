@@ -228,11 +228,14 @@ from facedb_sidecar.engine.signals.pose import open_pose
 import numpy as np
 finder = open_pose(pathlib.Path({folder!r}))
 finder(np.zeros((64, 64, 3), np.uint8))
+{after}
 """
 
 
-def _probe(folder: Path, before: str = "", tracer: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    code = PROBE.format(folder=str(folder), before=f"sys.path[:0] = {sys.path[:1]!r}\n{before}")
+def _probe(
+    folder: Path, before: str = "", after: str = "", tracer: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    code = PROBE.format(folder=str(folder), after=after, before=f"sys.path[:0] = {sys.path[:1]!r}\n{before}")
     return subprocess.run(
         [*tracer, sys.executable, "-B", "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
@@ -249,6 +252,18 @@ def test_a_process_that_forgets_to_close_ends_without_a_word(models: Path) -> No
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert "ignored" not in done.stderr
+
+
+def test_collecting_garbage_at_any_place_does_not_stand_still(models: Path) -> None:
+    # MediaPipe's own close waits for this lock, and Python may collect while it is held.
+    collected = (
+        "import gc, concurrent.futures.thread as pool\n"
+        "finder.itself = finder\n"
+        "del finder\n"
+        "with pool._global_shutdown_lock: gc.collect()\n"
+        "print('went on')"
+    )
+    assert _probe(models, after=collected).stdout == "went on\n"
 
 
 def test_without_its_system_libraries_the_body_is_only_missing(models: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from facedb_sidecar.engine.signals.evidence import NOTHING, Evidence, Proportions, Tattoos, Wanted, merged
 from facedb_sidecar.engine.signals.rerank import (
     RERANKED,
-    RERANKED_CONFIDENCE,
     RERANKED_DISTANCE,
     rerank,
     score,
@@ -26,7 +25,6 @@ __all__ = [
     "NOTHING",
     "NO_SIGNALS",
     "RERANKED",
-    "RERANKED_CONFIDENCE",
     "RERANKED_DISTANCE",
     "SWITCHED_OFF",
     "Evidence",

@@ -11,11 +11,9 @@ from typing import Protocol, TypeVar
 
 from facedb_sidecar.engine.signals.evidence import Evidence, Proportions, Tattoos
 
-# What the reference ranks before it re-ranks, whatever the request says: so many matches up to this distance,
-# of faces with this score or more.
+# What the reference ranks again, whatever the request says: so many matches, up to this distance.
 RERANKED = 20
 RERANKED_DISTANCE = 1.0
-RERANKED_CONFIDENCE = 0.5
 
 # The first difference of shoulder / hip that is exceeded decides.
 BODY_STEPS = ((0.35, 0.3), (0.2, 0.6), (0.12, 0.85))

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from facedb_sidecar.engine.models import CPU, CUDA, LOG_ERRORS_ONLY
+from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.engine.models import DEVICE_UNAVAILABLE, open_session
+
+CPU_DEVICE = "cpu"
 
 Numbers = npt.NDArray[np.float32]
 
@@ -42,37 +44,40 @@ class Network:
         return found
 
 
-def open_network(path: Path, device: str, *, takes: tuple[int, ...], gives: tuple[int, ...]) -> Network:
+def open_network(
+    path: Path, device: str, threads: int | None, *, takes: tuple[int, ...], gives: tuple[int, ...]
+) -> Network:
     """Open a network and run it once on zeros.
 
     Args:
         path: of the ONNX file.
         device: ``gpu`` or ``cpu``.
+        threads: of one run on the CPU; None is onnxruntime's choice.
         takes: shape of the float32 input.
         gives: shape that the output must have.
 
     Raises:
         SignalUnavailable: missing, damaged, or of other shapes.
     """
-    if not path.is_file():
-        raise SignalUnavailable(f"{path.name} is not in the models folder {path.parent}")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = LOG_ERRORS_ONLY
-    if device == "gpu":
-        onnxruntime.preload_dlls()
     try:
-        providers = [CUDA, CPU] if device == "gpu" else [CPU]
-        session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        network = Network(path.name, session, session.get_inputs()[0].name, _slower(path, session, device))
+        session, slower = _open(path, device, threads)
+    except LoadError as error:
+        raise SignalUnavailable(error.message) from error
+    network = Network(path.name, session, session.get_inputs()[0].name, slower)
+    try:
         found = network(np.zeros(takes, np.float32)).shape
     except Exception as error:
         # onnxruntime's own errors share no base class but RuntimeError's and ValueError's.
-        raise SignalUnavailable(f"{path.name} cannot be opened and run on {takes}: {error}") from error
+        raise SignalUnavailable(f"{path.name} does not take numbers of shape {takes}: {error}") from error
     if found != gives:
         raise SignalUnavailable(f"{path.name} gives numbers of shape {found}; expected {gives}")
     return network
 
 
-def _slower(path: Path, session: Any, device: str) -> str | None:
-    got = session.get_providers()[0]
-    return f"{path.name} got {got}" if device == "gpu" and got != CUDA else None
+def _open(path: Path, device: str, threads: int | None) -> tuple[Any, str | None]:
+    try:
+        return open_session(path, device, threads), None
+    except LoadError as error:
+        if error.reason != DEVICE_UNAVAILABLE:
+            raise
+        return open_session(path, CPU_DEVICE, threads), error.message

@@ -158,7 +158,13 @@ NO_SIGNALS = Signals()
 
 
 def load_signals(
-    release_dir: Path, models_dir: Path, *, device: str, want_body: bool, want_tattoo: bool
+    release_dir: Path,
+    models_dir: Path,
+    *,
+    device: str,
+    want_body: bool,
+    want_tattoo: bool,
+    threads: int | None = None,
 ) -> Signals:
     """Load what is wanted and can be had; never raises.
 
@@ -168,10 +174,11 @@ def load_signals(
         device: ``gpu`` or ``cpu``, for the tattoo networks; poses are found on the CPU.
         want_body: whether to load the body signal.
         want_tattoo: whether to load the tattoo signal; its index takes memory of its file's size.
+        threads: of one run of a tattoo network on the CPU; None is onnxruntime's choice.
     """
     missing: dict[str, str] = {}
     body = _load(BODY, want_body, lambda: _body(release_dir, models_dir), missing)
-    tattoo = _load(TATTOO, want_tattoo, lambda: _tattoo(release_dir, models_dir, device), missing)
+    tattoo = _load(TATTOO, want_tattoo, lambda: _tattoo(release_dir, models_dir, device, threads), missing)
     if tattoo is not None and tattoo.models.slower:
         missing[TATTOO_GPU] = tattoo.models.slower
         _log.warning("the tattoo signal is slower than asked for: %s", tattoo.models.slower)
@@ -192,8 +199,8 @@ def _body(release_dir: Path, models_dir: Path) -> BodySignal:
     return BodySignal(open_pose(models_dir), table)
 
 
-def _tattoo(release_dir: Path, models_dir: Path, device: str) -> TattooSignal:
-    return TattooSignal(open_models(models_dir, device), open_tattoo_index(release_dir))
+def _tattoo(release_dir: Path, models_dir: Path, device: str, threads: int | None) -> TattooSignal:
+    return TattooSignal(open_models(models_dir, device, threads), open_tattoo_index(release_dir))
 
 
 def _load(name: str, wanted: bool, load: Callable[[], T], missing: dict[str, str]) -> T | None:

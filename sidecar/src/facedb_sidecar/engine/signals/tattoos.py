@@ -87,15 +87,17 @@ class TattooModels:
         return unit
 
 
-def open_models(models_dir: Path, device: str) -> TattooModels:
+def open_models(models_dir: Path, device: str, threads: int | None = None) -> TattooModels:
     """Open both networks.
 
     Raises:
         SignalUnavailable: one is missing, damaged or of other shapes.
     """
+    square, crop = (1, 3, SIDE, SIDE), (1, 3, CROP, CROP)
+    detector, embedder = models_dir / DETECTOR_FILE, models_dir / EMBEDDER_FILE
     return TattooModels(
-        open_network(models_dir / DETECTOR_FILE, device, takes=(1, 3, SIDE, SIDE), gives=(1, CANDIDATES, 6)),
-        open_network(models_dir / EMBEDDER_FILE, device, takes=(1, 3, CROP, CROP), gives=(1, DIMENSIONS)),
+        open_network(detector, device, threads, takes=square, gives=(1, CANDIDATES, 6)),
+        open_network(embedder, device, threads, takes=crop, gives=(1, DIMENSIONS)),
     )
 
 
