@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import prometheus_client
 import pytest
 
 import cli_tables
@@ -14,6 +15,7 @@ from facedb_release import receipt, volume
 from facedb_release.errors import ExitCode
 from facedb_release.errors import Reason as ReleaseReason
 from facedb_release.profiles import PROFILES, FileSet
+from facedb_sidecar import metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 REASONS = (ROOT / "docs" / "reasons.md").read_text()
@@ -21,6 +23,8 @@ README = (ROOT / "README.md").read_text()
 PIPELINE = (ROOT / "docs" / "release-pipeline.md").read_text()
 COMMAND = (ROOT / "docs" / "facedb-command.md").read_text()
 RELEASE = ROOT / "release" / "src" / "facedb_release"
+SIDECAR = (ROOT / "docs" / "sidecar.md").read_text()
+SIDECAR_CODE = ROOT / "sidecar" / "src" / "facedb_sidecar"
 
 
 @pytest.mark.parametrize("word", [*Condition, *OperatorReason, *ReleaseReason])
@@ -92,3 +96,18 @@ def test_every_exit_code_is_explained(code: ExitCode) -> None:
 def test_every_file_of_a_release_and_of_its_folder_is_explained(profile: FileSet) -> None:
     own = (receipt.NAME, volume.PARTIAL, volume.JOURNAL)
     assert [name for name in (*profile.known, *own) if f"`{name}" not in PIPELINE] == []
+
+
+def test_every_variable_of_the_sidecar_is_explained_and_exists() -> None:
+    code = "".join((SIDECAR_CODE / name).read_text() for name in ("settings.py", "values.py"))
+    read = set(re.findall(r'"((?:FACEDB|STASH)_[A-Z_]+|DATA_DIR|LOG_LEVEL)"', code))
+    assert "FACEDB_WAITING_LIMIT" in read
+    table = SIDECAR.partition("\n## Settings\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([A-Z_]+)`", table, re.MULTILINE)) == read
+
+
+def test_every_metric_of_the_sidecar_is_explained_and_exists() -> None:
+    families = [f for f in prometheus_client.REGISTRY.collect() if f.name.startswith("facedb_sidecar")]
+    assert set(vars(metrics)) >= {"REQUESTS"}
+    names = {f"{f.name}_total" if f.type == "counter" else f.name for f in families}
+    assert set(re.findall(r"^\| `(facedb_sidecar_\w+)`", SIDECAR, re.MULTILINE)) == names
