@@ -97,7 +97,7 @@ async def stash_status(parts: PartsDep) -> schemas.StashConnection:
     if parts.stash is None:
         return schemas.StashConnection(connected=False, url=None, error=NO_STASH)
     said = await parts.stash.status()
-    return schemas.StashConnection(connected=said.connected, url=parts.stash.url, error=said.error)
+    return schemas.StashConnection(connected=said.connected, url=parts.stash.shown_url, error=said.error)
 
 
 @router.get("/scene/{scene_id}", responses=NOT_DONE)

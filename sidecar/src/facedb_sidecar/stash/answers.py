@@ -73,6 +73,18 @@ class Gallery(Struct, frozen=True):
     image_count: int = 0
 
 
+class Identity(Struct, frozen=True):
+    """Anything of the library, by its id alone."""
+
+    id: str
+
+
+class Named(Struct, frozen=True):
+    """Anything by its name alone: a field of a type."""
+
+    name: str
+
+
 class IdPage(Struct, frozen=True):
     """A page of ids, smallest id first, and how many there are on all pages."""
 

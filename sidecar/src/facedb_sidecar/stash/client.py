@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import msgspec
@@ -73,6 +74,11 @@ class StashClient:
             StashRefused: the key cannot be sent.
         """
         return self._door.headers
+
+    @property
+    def shown_url(self) -> str:
+        """STASH_URL as it may be shown: without a name and password in it."""
+        return without_login(self.url)
 
     @property
     def http(self) -> httpx.AsyncClient:
@@ -235,8 +241,8 @@ class StashClient:
     async def _input_fields(self, name: str) -> frozenset[str]:
         """What an input type of this version of Stash has."""
         said = await self._graphql.ask(queries.INPUT_FIELDS, {"type": name})
-        fields = _need(_part(said, "__type").get("inputFields"), list[dict[str, str]])
-        return frozenset(field["name"] for field in fields)
+        fields = _need(_part(said, "__type").get("inputFields"), tuple[answers.Named, ...])
+        return frozenset(field.name for field in fields)
 
 
 @asynccontextmanager
@@ -252,6 +258,12 @@ async def open_stash(
         yield StashClient(settings, rate, http=http, most_media_bytes=most_media_bytes)
 
 
+def without_login(url: str) -> str:
+    """``http://name:password@host`` → ``http://host``. Pure."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def _is(performer: answers.Performer, wanted: answers.StashId) -> bool:
     return any(
         one.endpoint == wanted.endpoint and one.stash_id.lower() == wanted.stash_id.lower()
@@ -264,8 +276,8 @@ def _by_id(page: int, per_page: int) -> dict[str, Any]:
 
 
 def _id_page(said: Mapping[str, Any], field: str) -> answers.IdPage:
-    rows = _need(said.get(field), list[dict[str, str]])
-    return answers.IdPage(tuple(row["id"] for row in rows), _need(said.get("count"), int))
+    rows = _need(said.get(field), tuple[answers.Identity, ...])
+    return answers.IdPage(tuple(row.id for row in rows), _need(said.get("count"), int))
 
 
 def _part(said: Mapping[str, Any], field: str) -> Mapping[str, Any]:

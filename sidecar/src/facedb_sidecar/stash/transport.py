@@ -156,7 +156,7 @@ class GraphQL:
                 said = await asyncio.to_thread(msgspec.json.decode, data, type=_Envelope)
             else:
                 said = msgspec.json.decode(data, type=_Envelope)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise StashBroken(
                 f"{self._door.who} answered with something that is no GraphQL answer"
             ) from error
