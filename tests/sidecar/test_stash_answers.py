@@ -27,8 +27,25 @@ def stash() -> Iterator[StashServer]:
 
 # Words of real answers, so that the shapes come near to the true ones.
 WORDS = st.sampled_from(
-    "data errors message findScenes scenes id count findScene files paths "
-    "findPerformers performers stash_ids __type inputFields name configuration".split()
+    [
+        "data",
+        "errors",
+        "message",
+        "findScenes",
+        "scenes",
+        "id",
+        "count",
+        "findScene",
+        "files",
+        "paths",
+        "findPerformers",
+        "performers",
+        "stash_ids",
+        "__type",
+        "inputFields",
+        "name",
+        "configuration",
+    ]
 )
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
