@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks what a sidecar asks of the Kubernetes API: one FaceDatabase, to read and patch."""
+"""A real HTTP server that speaks what a sidecar asks of the Kubernetes API: one FaceDatabase."""
 
 from __future__ import annotations
 

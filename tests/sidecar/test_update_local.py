@@ -7,8 +7,10 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import zipfile
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -552,6 +554,33 @@ def test_a_damaged_flat_folder_is_refused_and_an_update_still_comes(
         assert run.version == NEW
 
     play(settings, story)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_a_full_disk_fails_the_update_and_the_old_release_serves_on(
+    installed: Settings, source: Published, with_old: Path, large: Path, tmp_path: Path
+) -> None:
+    source.publish(NEW, large)
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(small)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no right to mount here")
+    try:
+        data = shutil.copytree(with_old, small / "data", symlinks=True)
+
+        async def story(run: Running) -> None:
+            said = await run.update()
+            assert (said.status, run.version) == (Status.FAILED, OLD)
+            assert said.error is not None
+            assert said.error.startswith("NoSpace")
+            assert (await run.local.check()).refused is None
+
+        play(replace(installed, data_dir=data), story)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
 
 
 def test_the_first_release_is_installed_at_start_where_that_is_wanted(
