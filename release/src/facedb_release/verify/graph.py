@@ -1,8 +1,9 @@
 """A whole voyager file → is every link, label and vector one that a search can follow? Without voyager.
 
 voyager trusts its files: a bad link makes it read elsewhere in memory, mostly at query time (measured). So
-selfquery runs this walk before voyager sees the file. Reads each byte once, in blocks; holds one block, and
-some bytes for each vector. Never changes the file.
+selfquery runs this walk before voyager sees the file, and the sidecar makes the cheap half of it again when
+it loads one. Reads each byte once, in blocks; holds one block, and some bytes for each vector. Never changes
+the file.
 """
 
 from __future__ import annotations
@@ -87,10 +88,42 @@ def check_graph(path: Path, header: IndexHeader, *, norms: bool = True) -> None:
 
 
 def _check_upper_levels(f: BinaryIO, header: IndexHeader, file: str) -> Tall:
-    """Walk the lists of the upper levels, behind the records: for each vector a size, and then its lists."""
+    """Check the lists of the upper levels → what the other checks need to know of them."""
+    upper = read_upper_levels(f, header, file)
+    nodes = upper.nodes
+    if not upper.levels[header.entry]:
+        nodes = np.append(nodes, header.entry)
+    return Tall(nodes, upper.levels, np.zeros((nodes.size, 1 + 2 * header.links), np.uint32))
+
+
+@dataclass(frozen=True)
+class UpperLevels:
+    """The lists of the upper levels, behind the records: for each vector a size, and then its lists.
+
+    Attributes:
+        words: (w,) uint32, all of it; a list is a count and room for M neighbours.
+        nodes: (t,) the vectors that are on upper levels, ascending.
+        places: (t,) where in words their first list begins.
+        heights: (t,) on how many upper levels they are.
+        levels: (n,) uint8, of every vector of the index: the highest level it is on.
+    """
+
+    words: Words
+    nodes: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+    heights: npt.NDArray[np.int64]
+    levels: npt.NDArray[np.uint8]
+
+
+def read_upper_levels(f: BinaryIO, header: IndexHeader, file: str) -> UpperLevels:
+    """Read and check the lists of the upper levels. The sidecar builds its own graph from them.
+
+    Raises:
+        WrongRelease: CorruptIndex.
+    """
     start = HEADER_BYTES + header.count * header.record
     raw = np.empty(max(0, os.fstat(f.fileno()).st_size - start), np.uint8)
-    _fill(f, start, raw, file)
+    fill(f, start, raw, file)
     words = raw[: raw.size // 4 * 4].view("<u4")
     nodes, places, heights = _tall_nodes(words, header, file)
     levels = np.zeros(header.count, np.uint8)
@@ -99,9 +132,7 @@ def _check_upper_levels(f: BinaryIO, header: IndexHeader, file: str) -> Tall:
         corrupt(file, "its entry point is not on the top level", header.max_level, levels[header.entry])
     if nodes.size:
         _check_lists(words, header, (nodes, places, heights), levels, file)
-    if not levels[header.entry]:
-        nodes = np.append(nodes, header.entry)
-    return Tall(nodes, levels, np.zeros((nodes.size, 1 + 2 * header.links), np.uint32))
+    return UpperLevels(words, nodes, places, heights, levels)
 
 
 Found = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -168,7 +199,7 @@ def _check_records(f: BinaryIO, header: IndexHeader, tall: Tall, file: str, *, n
         rows = len(block) // record
         width = 1 + 2 * header.links
         links = np.ndarray((rows, width), "<u4", block, 0, (record, 4)).copy()
-        _check_links(links, first, header, file)
+        check_links(links, first, header, file)
         seen.deleted[first : first + rows] = links[:, 0] & DELETED
         labels = np.ndarray((rows,), "<u8", block, record - 8, (record,))
         if labels.max() >= count:
@@ -181,7 +212,7 @@ def _check_records(f: BinaryIO, header: IndexHeader, tall: Tall, file: str, *, n
     return seen
 
 
-def _check_links(links: Words, first: int, header: IndexHeader, file: str) -> None:
+def check_links(links: Words, first: int, header: IndexHeader, file: str) -> None:
     """Check the lowest level's lists of some records: (rows, 1 + 2M)."""
     counts = links[:, 0] & np.uint32(~DELETED & 0xFFFF_FFFF)
     most, least = 2 * header.links, min(1, header.count - 1)
@@ -203,11 +234,11 @@ def _blocks(f: BinaryIO, header: IndexHeader, file: str) -> Iterator[tuple[int, 
     room = np.empty(min(rows, header.count) * header.record, np.uint8)
     for first in range(0, header.count, rows):
         block = room[: min(rows, header.count - first) * header.record]
-        _fill(f, HEADER_BYTES + first * header.record, block, file)
+        fill(f, HEADER_BYTES + first * header.record, block, file)
         yield first, block
 
 
-def _fill(f: BinaryIO, start: int, room: npt.NDArray[np.uint8], file: str) -> None:
+def fill(f: BinaryIO, start: int, room: npt.NDArray[np.uint8], file: str) -> None:
     """Read exactly as many bytes as there is room for."""
     f.seek(start)
     done, into = 0, room.data

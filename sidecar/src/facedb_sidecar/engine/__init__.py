@@ -16,12 +16,12 @@ from facedb_release.errors import ReleaseError
 from facedb_release.manifest import Manifest, parse_manifest
 from facedb_release.receipt import Receipt, read_receipt
 from facedb_sidecar.engine.answers import Identification, Identified
-from facedb_sidecar.engine.catalog import Catalog, load_catalog
+from facedb_sidecar.engine.catalog import Catalog
 from facedb_sidecar.engine.errors import LoadError
 from facedb_sidecar.engine.faces import Face, Image, cut, detect, embed, embed_arcface, embed_facenet
-from facedb_sidecar.engine.index import FaceIndex, open_index
+from facedb_sidecar.engine.index import FaceIndex
 from facedb_sidecar.engine.looking import available, conclude, look, used
-from facedb_sidecar.engine.matching import CANDIDATES, Match, rank
+from facedb_sidecar.engine.matching import Match
 from facedb_sidecar.engine.models import Models, load_models
 from facedb_sidecar.engine.options import EngineOptions
 from facedb_sidecar.engine.scenes import (
@@ -40,6 +40,7 @@ from facedb_sidecar.engine.signals import (
     load_signals,
     rerank,
 )
+from facedb_sidecar.engine.stored import Stored, load_stored
 from facedb_sidecar.engine.timing import Stopwatch
 
 __all__ = [
@@ -65,17 +66,14 @@ class Engine:
     Attributes:
         receipt: what was verified when the release was fetched.
         manifest: what the release says of itself.
-        checked: how many stored faces found themselves at load.
+        stored: its indices and who the faces belong to.
         signals: bodies and tattoos, as far as their models are there; ``missing`` says why others are not.
     """
 
     receipt: Receipt
     manifest: Manifest
     models: Models
-    facenet: FaceIndex
-    arcface: FaceIndex
-    catalog: Catalog
-    checked: int
+    stored: Stored
     signals: Signals
 
     @classmethod
@@ -101,12 +99,8 @@ class Engine:
         except ReleaseError as error:
             raise LoadError(str(error.reason), str(error)) from error
         models = load_models(models_dir, device, options)
-        facenet = open_index(release_dir / "face_facenet.voy")
-        arcface = open_index(release_dir / "face_arcface.voy")
-        catalog = load_catalog(release_dir)
-        _check_sizes(catalog, facenet, arcface)
+        stored = load_stored(release_dir, options.search)
         _warm_up(models)
-        checked = facenet.self_check() + arcface.self_check()
         signals = load_signals(
             release_dir,
             models_dir,
@@ -114,7 +108,27 @@ class Engine:
             want_body=options.body,
             want_tattoo=options.tattoo,
         )
-        return cls(receipt, manifest, models, facenet, arcface, catalog, checked, signals)
+        return cls(receipt, manifest, models, stored, signals)
+
+    @property
+    def facenet(self) -> FaceIndex:
+        """The index of FaceNet embeddings."""
+        return self.stored.facenet
+
+    @property
+    def arcface(self) -> FaceIndex:
+        """The index of ArcFace embeddings."""
+        return self.stored.arcface
+
+    @property
+    def catalog(self) -> Catalog:
+        """Who the stored faces belong to."""
+        return self.stored.catalog
+
+    @property
+    def checked(self) -> int:
+        """How many stored faces found themselves at load."""
+        return self.stored.checked
 
     def identify(
         self,
@@ -195,22 +209,8 @@ class Engine:
             max_distance: in [0, 2].
             top_k: matches for each face, at most.
         """
-        return tuple(self._matches(face, top_k, max_distance) for face in faces)
-
-    def _matches(self, face: Face, top_k: int, max_distance: float) -> tuple[Match, ...]:
-        return rank(
-            self.facenet.query(face.facenet, CANDIDATES),
-            self.arcface.query(face.arcface, CANDIDATES),
-            self.catalog,
-            max_distance=max_distance,
-            top_k=top_k,
-        )
-
-
-def _check_sizes(catalog: Catalog, facenet: FaceIndex, arcface: FaceIndex) -> None:
-    if not len(catalog.faces) == len(facenet) == len(arcface):
-        counts = f"faces.json {len(catalog.faces)}, facenet {len(facenet)}, arcface {len(arcface)}"
-        raise LoadError("CountMismatch", f"The release's files hold different numbers of faces: {counts}.")
+        facenet, arcface = [face.facenet for face in faces], [face.arcface for face in faces]
+        return self.stored.match(facenet, arcface, max_distance=max_distance, top_k=top_k)
 
 
 def _warm_up(models: Models) -> None:

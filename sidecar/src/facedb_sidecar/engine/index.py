@@ -1,63 +1,152 @@
-"""A voyager index of a release: opened whole, checked, asked for neighbours."""
+"""The two indices of a release: opened side by side, checked, asked for the neighbours of many faces at once.
 
-from dataclasses import dataclass
+Float32 indices, which is what releases hold, are walked by faiss (graph.py). voyager itself serves those with
+8-bit numbers and those in which vectors are marked as deleted, behind the same few methods. Called by the
+engine and by matching.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import voyager
 
+from facedb_release.errors import ReleaseError
+from facedb_release.verify.graph import check_graph
+from facedb_release.verify.index import Storage, read_header
 from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.engine.graph import Found, read_graph
 from facedb_sidecar.engine.models import EMBEDDING_DIM
 
-# voyager's own default of 10 finds the nearest neighbour of 366,794 faces in 42 % of queries, 200 in 98 %,
-# at 2 ms a query (measured).
-QUERY_EF = 200
-# For what that misses in the self-check: at full scale a graph that was built hastily loses 26 in 100 at 200,
-# and 1 in 100 here (measured). Poor is not damaged.
+# How wide a graph is searched by each setting. `parity`: as wide as the list is long, which is what voyager
+# does when nobody says anything (max(10, k)): the reference sidecar's answers, its misses included.
+# `wide`: see docs/benchmarks/serving.md. `exact`: None, every vector is compared.
+WIDTHS: dict[str, int | None] = {"parity": 1, "wide": 400, "exact": None}
+# voyager has nothing wider, so that this stands for `exact` there.
 WIDE_EF = 2000
+# How wide the self-check searches, as far as needed: at full scale a graph that was built hastily loses 26 in
+# 100 at 200, and 1 in 100 at 2000 (measured). Poor is not damaged.
+CHECK_WIDTHS = (200, 600, WIDE_EF)
 # A stored vector's distance from itself, or from the same photo under another label: 0 but for rounding.
 SELF_DISTANCE = 1e-3
 SAMPLES = 50
 NEAR = 10
 # A good graph leaves a few vectors where no search finds them: 16 of 10,000 at ef 200 (measured).
 NEEDED_SHARE = 0.9
+# hnswlib's guard against a vector of length 0.
+TINY = np.float32(1e-30)
+# Up to so many faces, each index is asked in a thread of its own; beyond, faiss' threads share the faces.
+FEW_FACES = 1
 
 Vector = npt.NDArray[np.float32]
+# Shared by all indices of the process: it only ever waits for C++ that has let go of the interpreter.
+_ASIDE = ThreadPoolExecutor(max_workers=4, thread_name_prefix="index")
+
+
+class Store(Protocol):
+    """Whoever holds the vectors."""
+
+    def __len__(self) -> int: ...
+
+    def near(self, vectors: Vector, k: int, ef: int | None) -> Found:
+        """As graph.Graph.near."""
+
+    def vector(self, label: int) -> Vector:
+        """As graph.Graph.vector."""
+
+    def settle(self) -> None:
+        """As graph.Graph.settle."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """(k,) uint64 labels and (k,) float32 cosine distances in [0, 2], nearest first."""
+    """What was found for m faces, nearest first.
 
-    labels: npt.NDArray[np.uint64]
+    Attributes:
+        labels: (m, k) int64; -1 behind the last, where fewer than k were found.
+        distances: (m, k) float32 cosine distances in [0, 2]; those behind the last say nothing.
+    """
+
+    labels: npt.NDArray[np.int64]
     distances: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class FaceIndex:
-    """An opened index. Immutable; safe to ask from several threads."""
+class VoyagerStore:
+    """An index in voyager."""
 
-    name: str
     index: Any
 
     def __len__(self) -> int:
         return len(self.index)
 
-    def query(self, vector: Vector, k: int, *, ef: int = QUERY_EF) -> Neighbours:
-        """The nearest ``k`` faces of a (512,) vector of any length; fewer where a search finds fewer."""
-        k = min(k, len(self.index))
-        while True:
+    def near(self, vectors: Vector, k: int, ef: int | None) -> Found:
+        """As graph.Graph.near; where every vector is to be compared, a very wide search stands for it."""
+        ef = max(k, WIDE_EF if ef is None else ef)
+        labels, distances = np.full((len(vectors), k), -1), np.ones((len(vectors), k), np.float32)
+        try:
+            found, distances[:] = self.index.query(vectors, k=k, query_ef=ef)
+            labels[:] = found
+        except voyager.RecallError:
+            for i, vector in enumerate(vectors):
+                self._fewer(vector, ef, labels[i], distances[i])
+        return labels, distances
+
+    def _fewer(self, vector: Vector, ef: int, labels: npt.NDArray[np.int64], distances: Vector) -> None:
+        """Fill in what can be found: fewer than k are there, or can be reached from the way down."""
+        k = len(labels)
+        while k:
             try:
-                labels, distances = self.index.query(vector, k=k, query_ef=max(ef, k))
-                return Neighbours(labels, distances)
+                labels[:k], distances[:k] = self.index.query(vector, k=k, query_ef=ef)
+                return
             except voyager.RecallError:
-                # Fewer than k elements, or fewer that can be reached from where the search came down: the
-                # same photo many times is an island in the graph.
-                if k <= 1:
-                    raise
                 k //= 2
+
+    def vector(self, label: int) -> Vector:
+        """As graph.Graph.vector.
+
+        Raises:
+            RuntimeError: it is marked as deleted.
+        """
+        stored: Vector = self.index.get_vector(label)
+        return stored
+
+    def settle(self) -> None:
+        """Nothing: voyager has read all into memory."""
+
+
+@dataclass(frozen=True)
+class FaceIndex:
+    """An opened index. Immutable; safe to ask from several threads.
+
+    Attributes:
+        name: the file's.
+        store: who holds the vectors.
+        width: of a search; None: every vector is compared.
+    """
+
+    name: str
+    store: Store = field(repr=False)
+    width: int | None = WIDTHS["wide"]
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def search(self, vectors: Vector, k: int) -> Neighbours:
+        """The nearest ``k`` faces, at most, of (m, 512) float32 vectors of any length."""
+        return self._search(vectors, k, self.width)
+
+    def _search(self, vectors: Vector, k: int, width: int | None) -> Neighbours:
+        with np.errstate(all="ignore"):
+            # What is no number finds nothing.
+            lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+            unit = np.ascontiguousarray(vectors / (lengths + TINY)[:, None], np.float32)
+        return Neighbours(*self.store.near(unit, min(k, len(self)), width))
 
     def self_check(self) -> int:
         """Ask for stored vectors, evenly spread: nine in ten must find themselves.
@@ -68,44 +157,86 @@ class FaceIndex:
         Raises:
             LoadError: CorruptIndex.
         """
-        samples = min(SAMPLES, len(self.index))
-        labels = np.unique(np.linspace(0, len(self.index) - 1, samples).astype(np.int64)).tolist()
-        lost = [n for n in labels if not (self._finds(n, QUERY_EF) or self._finds(n, WIDE_EF))]
-        if len(labels) - len(lost) < NEEDED_SHARE * len(labels):
+        labels = np.unique(np.linspace(0, len(self) - 1, min(SAMPLES, len(self))).astype(np.int64))
+        lost = labels
+        for width in CHECK_WIDTHS:
+            lost = lost[~self._find(lost, width)]
+            if len(labels) - len(lost) >= NEEDED_SHARE * len(labels):
+                break
+        else:
             message = (
                 f"{self.name}: {len(lost)} of {len(labels)} faces do not find themselves, {lost[0]} first."
             )
             raise LoadError("CorruptIndex", message)
         return len(labels)
 
-    def _finds(self, label: int, ef: int) -> bool:
-        """Whether a stored vector finds itself, or its like, among its nearest.
+    def _find(self, labels: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.bool_]:
+        """Whether each stored vector finds itself, or its like, among its nearest.
 
         Raises:
             LoadError: CorruptIndex, where a number of it is none: every answer with it would be one too.
         """
+        vectors = np.stack([self._stored(label) for label in labels.tolist()])
+        found = self._search(vectors, NEAR, width)
+        there = found.labels >= 0
+        good = np.isfinite(vectors).all(axis=1) & np.isfinite(np.where(there, found.distances, 0)).all(axis=1)
+        if not good.all():
+            face = labels[int(np.argmin(good))]
+            raise LoadError("CorruptIndex", f"{self.name}: face {face} holds what is no number.")
+        same = (found.labels == labels[:, None]) | (there & (found.distances < SELF_DISTANCE))
+        finds: npt.NDArray[np.bool_] = same.any(axis=1)
+        return finds
+
+    def _stored(self, label: int) -> Vector:
         try:
-            vector = self.index.get_vector(label)
-            found = self.query(vector, NEAR, ef=ef)
-        except (RuntimeError, voyager.RecallError):
-            # Marked as deleted, or out of reach.
-            return False
-        if not (np.isfinite(vector).all() and np.isfinite(found.distances).all()):
-            raise LoadError("CorruptIndex", f"{self.name}: face {label} holds what is no number.")
-        return bool((found.labels == label).any() or found.distances[0] < SELF_DISTANCE)
+            return self.store.vector(label)
+        except RuntimeError:
+            # Marked as deleted: nothing is like a vector without length.
+            return np.zeros(EMBEDDING_DIM, np.float32)
 
 
-def open_index(path: Path) -> FaceIndex:
-    """Open an index of 512-d embeddings in cosine space.
+def search_both(
+    facenet: FaceIndex, arcface: FaceIndex, queries: tuple[Vector, Vector], k: int
+) -> tuple[Neighbours, Neighbours]:
+    """Ask both indices for the same faces, side by side: (m, 512) float32 each."""
+    if len(queries[0]) > FEW_FACES:
+        return facenet.search(queries[0], k), arcface.search(queries[1], k)
+    other = _ASIDE.submit(arcface.search, queries[1], k)
+    return facenet.search(queries[0], k), other.result()
+
+
+def open_indices(folder: Path, search: str = "wide") -> tuple[FaceIndex, FaceIndex]:
+    """Open the FaceNet and the ArcFace index of a release, side by side.
 
     Raises:
-        LoadError: CorruptIndex when voyager cannot read it or its dimension or space is another.
+        LoadError: CorruptIndex.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as aside:
+        other = aside.submit(open_index, folder / "face_arcface.voy", search)
+        return open_index(folder / "face_facenet.voy", search), other.result()
+
+
+def open_index(path: Path, search: str = "wide") -> FaceIndex:
+    """Open an index of 512-d embeddings in cosine space.
+
+    Args:
+        path: of the voyager file.
+        search: ``parity``, ``wide`` or ``exact``; see WIDTHS.
+
+    Raises:
+        LoadError: CorruptIndex when it cannot be read, or its dimension or space is another.
     """
     try:
-        index = voyager.Index.load(str(path))
-    except (RuntimeError, ValueError, OSError) as error:
+        header = read_header(path)
+        if header.dimensions != EMBEDDING_DIM:
+            raise LoadError(
+                "CorruptIndex", f"{path.name} has {header.dimensions} dimensions; expected {EMBEDDING_DIM}."
+            )
+        store: Store | None = read_graph(path, header) if header.storage is Storage.FLOAT32 else None
+        if store is None:
+            # voyager trusts its files, and ends the process over a bad link.
+            check_graph(path, header)
+            store = VoyagerStore(voyager.Index.load(str(path)))
+    except (ReleaseError, RuntimeError, ValueError, OSError) as error:
         raise LoadError("CorruptIndex", f"{path.name} cannot be opened: {error}") from error
-    if index.num_dimensions != EMBEDDING_DIM or index.space is not voyager.Space.Cosine:
-        found = f"{index.num_dimensions} dimensions in {index.space}"
-        raise LoadError("CorruptIndex", f"{path.name} has {found}; expected {EMBEDDING_DIM} in Cosine.")
-    return FaceIndex(path.name, index)
+    return FaceIndex(path.name, store, WIDTHS[search])

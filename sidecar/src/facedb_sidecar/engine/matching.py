@@ -1,17 +1,19 @@
-"""Two lists of neighbours → ranked matches. Pure.
+"""Neighbours of many faces in both indices → ranked matches, for all faces at once. Called by Engine.match.
 
 The rules and numbers are those of the reference sidecar, so that old thresholds keep their meaning: how far
-a list can be trusted, how the two distances are joined, what is cut.
+a list can be trusted, how the two distances are joined, what is cut. All but ``match_many`` is pure.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
 from facedb_sidecar.engine.catalog import Catalog, Performer
-from facedb_sidecar.engine.index import Neighbours
+from facedb_sidecar.engine.index import FaceIndex, Neighbours, Vector, search_both
 
 CANDIDATES = 100
 HEALTH_SAMPLE = 20
@@ -19,14 +21,14 @@ HEALTH_SAMPLE = 20
 MISSING_DISTANCE = 0.5
 FACENET_WEIGHT = 0.5
 ARCFACE_WEIGHT = 0.5
+# By what is healthy: neither, ArcFace, FaceNet, both; of FaceNet, and of ArcFace.
+_WEIGHTS = np.array([[1.0, 0.0, 1.0, FACENET_WEIGHT], [0.0, 1.0, 0.0, ARCFACE_WEIGHT]])
+# Behind every label, so that what was not found is sorted to the end.
+NOWHERE = np.iinfo(np.int64).max
 
-
-class Health(Enum):
-    """Whether the distances of a list tell faces apart."""
-
-    HEALTHY = "healthy"
-    DEGENERATE = "degenerate"
-    EMPTY = "no_results"
+Numbers = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -49,61 +51,147 @@ class Match:
         return min(1.0, max(0.0, 1.0 - self.distance))
 
 
-def health(distances: npt.NDArray[np.float32]) -> Health:
-    """Judge a list by its 20 nearest distances.
+@dataclass(frozen=True)
+class Joined:
+    """Candidates of m faces, in the order of their labels: (m, c) each.
 
-    Near-identical distances mean a collapsed embedding (a blank or tiny face), unless all of them are far.
+    Attributes:
+        labels: of stored faces.
+        distances: joined; infinite where there is no candidate.
+        first: of the side that found it; of FaceNet, where both did.
+        second: of ArcFace, where both found it.
+        by_facenet: whether FaceNet found it.
+        by_both: whether both did.
     """
-    top = distances[:HEALTH_SAMPLE]
-    if len(top) == 0:
-        return Health.EMPTY
-    nearest, spread, variance = float(top.min()), float(np.ptp(top)), float(top.var())
-    if nearest >= 0.20:
-        return Health.HEALTHY
-    if nearest < 0.10 and (variance < 0.002 or spread < 0.05):
-        return Health.DEGENERATE
-    if spread < 0.03 and variance < 0.001:
-        return Health.DEGENERATE
-    return Health.HEALTHY
+
+    labels: Labels
+    distances: Numbers
+    first: Numbers
+    second: Numbers
+    by_facenet: Flags
+    by_both: Flags
 
 
-def weights(facenet: Health, arcface: Health) -> tuple[float, float]:
-    """The weights of both sides: the healthy ones count; where neither is, FaceNet alone."""
-    match (facenet is Health.HEALTHY, arcface is Health.HEALTHY):
-        case (True, True):
-            return FACENET_WEIGHT, ARCFACE_WEIGHT
-        case (False, True):
-            return 0.0, 1.0
-        case _:
-            return 1.0, 0.0
+def match_many(
+    indices: tuple[FaceIndex, FaceIndex],
+    catalog: Catalog,
+    faces: tuple[Vector, Vector],
+    *,
+    max_distance: float,
+    top_k: int,
+) -> tuple[tuple[Match, ...], ...]:
+    """Find who each face may be.
+
+    Args:
+        indices: FaceNet's and ArcFace's.
+        catalog: who the stored faces belong to.
+        faces: (m, 512) float32 embeddings of the same faces by FaceNet and by ArcFace, of any length.
+        max_distance: in [0, 2]; farther matches are dropped.
+        top_k: at most so many for each face.
+
+    Returns:
+        For each face its matches, nearest first.
+    """
+    if not len(faces[0]):
+        return ()
+    found = search_both(*indices, faces, CANDIDATES)
+    return rank(*found, catalog, max_distance=max_distance, top_k=top_k)
 
 
 def rank(
     facenet: Neighbours, arcface: Neighbours, catalog: Catalog, *, max_distance: float, top_k: int
-) -> tuple[Match, ...]:
+) -> tuple[tuple[Match, ...], ...]:
     """Join both sides per stored face, drop gaps and what is too far, nearest first.
 
     Args:
-        facenet: neighbours in the FaceNet index.
-        arcface: neighbours in the ArcFace index.
-        catalog: who the faces belong to.
+        facenet: neighbours of m faces in the FaceNet index.
+        arcface: neighbours of the same faces in the ArcFace index.
+        catalog: who the stored faces belong to.
         max_distance: in [0, 2]; farther matches are dropped.
-        top_k: at most so many.
+        top_k: at most so many for each face.
     """
-    on_facenet, on_arcface = weights(health(facenet.distances), health(arcface.distances))
-    near = _by_label(facenet) if on_facenet else {}
-    also = _by_label(arcface) if on_arcface else {}
-    matches = []
-    for label in near.keys() | also.keys():
-        performer = catalog.of_face(label)
-        distance = on_facenet * near.get(label, MISSING_DISTANCE) + on_arcface * also.get(
-            label, MISSING_DISTANCE
-        )
-        if performer is not None and distance <= max_distance:
-            matches.append(Match(performer, label, distance, near.get(label, 0.0), also.get(label, 0.0)))
-    # The label breaks ties, so that the same request has the same answer.
-    return tuple(sorted(matches, key=lambda m: (m.distance, m.label))[:top_k])
+    joined = join(facenet, arcface)
+    good = (joined.distances <= max_distance) & catalog.known(joined.labels)
+    distances = np.where(good, joined.distances, np.inf)
+    # Stable, so that the label breaks ties: the same request has the same answer.
+    best = np.argsort(distances, axis=1, kind="stable")[:, :top_k]
+    best += np.arange(len(best))[:, None] * distances.shape[1]
+    parts = (joined.labels, distances, joined.first, joined.second, joined.by_facenet, joined.by_both)
+    rows = zip(*(part.take(best).tolist() for part in parts), strict=True)
+    return tuple(tuple(_matches(zip(*row, strict=True), catalog)) for row in rows)
 
 
-def _by_label(found: Neighbours) -> dict[int, float]:
-    return {int(n): float(d) for n, d in zip(found.labels, found.distances, strict=True)}
+def _matches(row: Iterable[tuple[int, float, float, float, bool, bool]], catalog: Catalog) -> Iterator[Match]:
+    for label, distance, first, second, by_facenet, by_both in row:
+        performer = catalog.of_face(label) if distance < np.inf else None
+        if performer is None:
+            return
+        facenet, arcface = (first, second if by_both else 0.0) if by_facenet else (0.0, first)
+        yield Match(performer, label, distance, facenet, arcface)
+
+
+def join(facenet: Neighbours, arcface: Neighbours) -> Joined:
+    """Weigh both sides of each face, and put together what they say of the same stored face."""
+    sides = np.stack((facenet.labels, arcface.labels))
+    distances = np.stack((facenet.distances, arcface.distances)).astype(np.float64)
+    weight = weights(healthy(sides, distances))
+    # What was not found stands behind all; and so does all that a side says which does not count.
+    sides[(sides < 0) | (weight == 0)] = NOWHERE
+    count, width = facenet.labels.shape[0], 2 * facenet.labels.shape[1]
+    labels = sides.transpose(1, 0, 2).reshape(count, width)
+    order = np.argsort(labels, axis=1, kind="stable")
+    by_facenet = order < width // 2
+    order += np.arange(count)[:, None] * width
+    labels, first = labels.take(order), distances.transpose(1, 0, 2).reshape(count, width).take(order)
+    # A label that both know stands twice, FaceNet's first: the sort is stable.
+    by_both = np.zeros(labels.shape, np.bool_)
+    np.equal(labels[:, 1:], labels[:, :-1], out=by_both[:, :-1])
+    second = np.full(labels.shape, MISSING_DISTANCE)
+    np.copyto(second[:, :-1], first[:, 1:], where=by_both[:, :-1])
+    on_facenet, on_arcface = weight
+    joined = np.where(
+        by_facenet,
+        on_facenet * first + on_arcface * second,
+        on_facenet * MISSING_DISTANCE + on_arcface * first,
+    )
+    joined[:, 1:][by_both[:, :-1]] = np.inf
+    joined[labels == NOWHERE] = np.inf
+    return Joined(labels, joined, first, second, by_facenet, by_both)
+
+
+def weights(judged: Flags) -> Numbers:
+    """What each side counts: the healthy ones; where neither is, FaceNet alone.
+
+    Args:
+        judged: (2, m) whether FaceNet's and ArcFace's lists of m faces are healthy.
+
+    Returns:
+        (2, m, 1).
+    """
+    counted: Numbers = _WEIGHTS[:, judged[0] * 2 + judged[1] * 1, None]
+    return counted
+
+
+def healthy(labels: Labels, distances: Numbers) -> Flags:
+    """Judge lists by their 20 nearest distances → whether they tell faces apart.
+
+    Near-identical distances mean a collapsed embedding (a blank or tiny face), unless all of them are far. An
+    empty list tells nothing.
+
+    Args:
+        labels: (..., k), -1 behind the last that was found.
+        distances: (..., k), ascending.
+    """
+    there = labels[..., :HEALTH_SAMPLE] >= 0
+    top = np.where(there, distances[..., :HEALTH_SAMPLE], 0.0)
+    count = there.sum(axis=-1)
+    if not top.size:
+        return np.zeros(count.shape, np.bool_)
+    some = np.maximum(count, 1)
+    nearest, spread = top[..., 0], top.max(axis=-1) - top[..., 0]
+    away = np.where(there, top - (top.sum(axis=-1) / some)[..., None], 0.0)
+    variance = np.einsum("...i,...i->...", away, away) / some
+    collapsed = (nearest < 0.10) & ((variance < 0.002) | (spread < 0.05))
+    collapsed |= (spread < 0.03) & (variance < 0.001)
+    judged: Flags = (count > 0) & ((nearest >= 0.20) | ~collapsed)
+    return judged

@@ -1,0 +1,91 @@
+"""A release's folder → its indices and catalog, loaded side by side and checked. Called by Engine.load."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+
+from facedb_sidecar.engine.catalog import Catalog, load_catalog
+from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.engine.index import FaceIndex, Vector, open_indices
+from facedb_sidecar.engine.matching import Match, match_many
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a release holds, ready to be asked.
+
+    Attributes:
+        facenet: index of FaceNet embeddings.
+        arcface: index of ArcFace embeddings, with the same labels.
+        catalog: who the faces belong to.
+        checked: how many stored faces found themselves.
+    """
+
+    facenet: FaceIndex
+    arcface: FaceIndex
+    catalog: Catalog
+    checked: int
+
+    def settle(self) -> None:
+        """Bring both indices into memory of our own; takes a second or two, and requests may run meanwhile.
+
+        Raises:
+            MemoryError: there is none; all goes on as before.
+        """
+        self.facenet.store.settle()
+        self.arcface.store.settle()
+
+    def match(
+        self, facenet: Sequence[Vector], arcface: Sequence[Vector], *, max_distance: float, top_k: int
+    ) -> tuple[tuple[Match, ...], ...]:
+        """As matching.match_many, of one (512,) embedding a face from each network."""
+        if not len(facenet):
+            return ()
+        faces = (np.asarray(facenet, np.float32), np.asarray(arcface, np.float32))
+        indices = (self.facenet, self.arcface)
+        return match_many(indices, self.catalog, faces, max_distance=max_distance, top_k=top_k)
+
+
+def load_stored(folder: Path, search: str = "wide") -> Stored:
+    """Load and check what a release holds.
+
+    Args:
+        folder: that ``facedb fetch`` filled.
+        search: ``parity``, ``wide`` or ``exact``; see index.WIDTHS.
+
+    Returns:
+        What can be asked at once, and settles in the background.
+
+    Raises:
+        LoadError: CorruptIndex, InvalidCatalog or CountMismatch.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as aside:
+        names = aside.submit(load_catalog, folder)
+        facenet, arcface = open_indices(folder, search)
+        catalog = names.result()
+    if not catalog.face_count == len(facenet) == len(arcface):
+        counts = f"faces.json {catalog.face_count}, facenet {len(facenet)}, arcface {len(arcface)}"
+        raise LoadError("CountMismatch", f"The release's files hold different numbers of faces: {counts}.")
+    stored = Stored(facenet, arcface, catalog, facenet.self_check() + arcface.self_check())
+    if search == "exact":
+        # Every vector is read for each face: only memory of our own is fast enough for that.
+        stored.settle()
+    else:
+        Thread(target=_settle_later, args=(stored,), name="settle", daemon=True).start()
+    return stored
+
+
+def _settle_later(stored: Stored) -> None:
+    try:
+        stored.settle()
+    except MemoryError:
+        log.warning("No memory for a copy of the indices: they are served from the mapped files.")
