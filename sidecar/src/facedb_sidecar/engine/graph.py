@@ -93,6 +93,11 @@ class Graph:
         return stored
 
 
+def search_alone() -> None:
+    """Let this thread search without faiss' own threads, which spin while they wait for each other."""
+    faiss.omp_set_num_threads(1)
+
+
 @lru_cache(maxsize=64)
 def _effort(ef: int) -> Any:
     # Unbounded queues are those of hnswlib, and so of voyager. faiss' stubs lack the class.

@@ -7,6 +7,8 @@ engine and by matching.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ from facedb_release.errors import ReleaseError
 from facedb_release.verify.graph import check_graph
 from facedb_release.verify.index import Storage, read_header
 from facedb_sidecar.engine.errors import LoadError
-from facedb_sidecar.engine.graph import Found, read_graph
+from facedb_sidecar.engine.graph import Found, read_graph, search_alone
 from facedb_sidecar.engine.models import EMBEDDING_DIM
 
 # How wide a graph is searched by each setting. `parity`: as wide as the list is long, which is what voyager
@@ -40,12 +42,13 @@ NEAR = 10
 NEEDED_SHARE = 0.9
 # hnswlib's guard against a vector of length 0.
 TINY = np.float32(1e-30)
-# Up to so many faces, each index is asked in a thread of its own; beyond, faiss' threads share the faces.
-FEW_FACES = 1
+# Faces that one thread takes at once: so that none has much to do when the others are done.
+SHARE = 8
 
 Vector = npt.NDArray[np.float32]
-# Shared by all indices of the process: it only ever waits for C++ that has let go of the interpreter.
-_ASIDE = ThreadPoolExecutor(max_workers=4, thread_name_prefix="index")
+CORES = min(16, len(os.sched_getaffinity(0)))
+# Shared by all indices of the process: its threads are in C++ nearly all of the time, not in Python.
+_POOL = ThreadPoolExecutor(max(2, CORES), thread_name_prefix="search", initializer=search_alone)
 
 
 class Store(Protocol):
@@ -199,10 +202,25 @@ def search_both(
     facenet: FaceIndex, arcface: FaceIndex, queries: tuple[Vector, Vector], k: int
 ) -> tuple[Neighbours, Neighbours]:
     """Ask both indices for the same faces, side by side: (m, 512) float32 each."""
-    if len(queries[0]) > FEW_FACES:
+    count = len(queries[0])
+    if count == 1:
+        other = _POOL.submit(arcface.search, queries[1], k)
+        return facenet.search(queries[0], k), other.result()
+    if facenet.width is None:
+        # Comparing all vectors with all faces is one large product, which has threads of its own.
         return facenet.search(queries[0], k), arcface.search(queries[1], k)
-    other = _ASIDE.submit(arcface.search, queries[1], k)
-    return facenet.search(queries[0], k), other.result()
+    share = max(1, min(SHARE, count // CORES))
+    running = [
+        [_POOL.submit(index.search, vectors[i : i + share], k) for i in range(0, count, share)]
+        for index, vectors in zip((facenet, arcface), queries, strict=True)
+    ]
+    near, also = ([future.result() for future in side] for side in running)
+    return _together(near), _together(also)
+
+
+def _together(parts: Sequence[Neighbours]) -> Neighbours:
+    labels = np.concatenate([part.labels for part in parts])
+    return Neighbours(labels, np.concatenate([part.distances for part in parts]))
 
 
 def open_indices(folder: Path, search: str = "wide") -> tuple[FaceIndex, FaceIndex]:
