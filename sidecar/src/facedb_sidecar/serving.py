@@ -50,7 +50,7 @@ class Tenure:
     """An engine's time as the one that serves, and those who use it.
 
     Attributes:
-        engine: immutable.
+        engine: immutable; None once it was let go.
         load: makes it again, for a swap that failed after it was let go.
         gone: called once nobody uses the engine any more.
         users: requests and jobs that took it and have not ended.
@@ -58,16 +58,23 @@ class Tenure:
         unused: set while it is over and nobody uses it.
     """
 
-    engine: Engine
+    engine: Engine | None
     load: Load
     gone: Gone | None
     users: int = 0
     over: bool = False
     unused: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def enter(self) -> None:
-        """One more uses it."""
+    def enter(self) -> Engine:
+        """One more uses it.
+
+        Raises:
+            Unavailable: it was let go.
+        """
+        if self.engine is None:
+            raise Unavailable("The release has been replaced; ask again.")
         self.users += 1
+        return self.engine
 
     def leave(self) -> None:
         """One less uses it."""
@@ -78,6 +85,12 @@ class Tenure:
         """Nobody takes it any more."""
         self.over = True
         self._settle()
+
+    def close(self) -> None:
+        """Let the engine go; to give gigabytes back takes a while, so not on the event loop."""
+        engine, self.engine = self.engine, None
+        if engine is not None:
+            engine.close()
 
     def _settle(self) -> None:
         if self.over and self.users == 0:
@@ -139,9 +152,9 @@ class Serving:
             Unavailable: there is none.
         """
         tenure = self.require()
-        tenure.enter()
+        engine = tenure.enter()
         try:
-            yield tenure.engine
+            yield engine
         finally:
             tenure.leave()
 
@@ -189,8 +202,8 @@ class Serving:
             self.trouble = Trouble("Updating", "Another release is being loaded.")
             old.end()
             await old.unused.wait()
-            old.engine.close()
             facts = old.load, old.gone
+            await asyncio.to_thread(old.close)
             del old
             yield facts
         finally:
@@ -218,7 +231,8 @@ class Serving:
         """Replace the one reference; from here on nobody takes the old engine."""
         old, self._tenure = self._tenure, tenure
         self.state = State.READY
-        log.info("Serving release %s", tenure.engine.receipt.version)
+        if self.engine is not None:
+            log.info("Serving release %s", self.engine.receipt.version)
         if old is not None:
             old.end()
             leaving = asyncio.ensure_future(_say_when_gone(old))
@@ -237,7 +251,7 @@ class Serving:
 
 async def _say_when_gone(tenure: Tenure) -> None:
     await tenure.unused.wait()
-    tenure.engine.close()
+    await asyncio.to_thread(tenure.close)
     if tenure.gone:
         tenure.gone()
 

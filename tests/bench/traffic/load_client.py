@@ -26,6 +26,7 @@ import uvloop
 
 ASK_SECONDS = 120.0
 BROKEN = 0
+MOST_TROUBLE = 5
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Told:
         odd: bodies of a 200 that were not as expected.
         cpu_seconds: of this process.
         late: requests of an open plan that found no free connection.
+        trouble: of connections that broke and answers with other statuses, the first few.
     """
 
     answers: list[tuple[float, float, int]] = field(default_factory=list)
@@ -72,6 +74,7 @@ class Told:
     odd: int = 0
     cpu_seconds: float = 0.0
     late: int = 0
+    trouble: list[str] = field(default_factory=list)
 
 
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -122,8 +125,9 @@ class Client:
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 status = await self._answered()
-        except (OSError, EOFError, TimeoutError, ValueError, IndexError):
+        except (OSError, EOFError, TimeoutError, ValueError, IndexError) as error:
             status = BROKEN
+            self._remember(f"{type(error).__name__}: {error}")
         self.told.answers.append((asked, (time.perf_counter() - due) * 1000, status))
 
     async def _answered(self) -> int:
@@ -142,6 +146,8 @@ class Client:
             writer.close()
             raise
         self._judge(status, lines, body)
+        if status not in (200, 503):
+            self._remember(f"{status}: {body[:200].decode(errors='replace')}")
         if b"connection: close" in lines:
             writer.close()
         else:
@@ -150,6 +156,10 @@ class Client:
 
     async def _connect(self) -> Connection:
         return await asyncio.open_connection("127.0.0.1", self._plan.port)
+
+    def _remember(self, trouble: str) -> None:
+        if len(self.told.trouble) < MOST_TROUBLE:
+            self.told.trouble.append(trouble)
 
     def _judge(self, status: int, lines: list[bytes], body: bytes) -> None:
         if status == 503 and not any(line.startswith(b"retry-after:") for line in lines):

@@ -19,6 +19,8 @@ TIMES_TOO_MUCH = 10
 MOST_CONNECTIONS = 400
 # Until all connections are open and the first answers have come.
 WARM_SECONDS = 1.5
+# After a swap the old release's memory is given back: that counts as part of the load.
+LETTING_GO_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def health(stage: Stage) -> HealthScene:
     for _ in range(stage.loads):
         began = time.time()
         loads.append(stage.sidecar.swap())
-        windows.append((began, time.time()))
+        windows.append((began, time.time() + LETTING_GO_SECONDS))
+        time.sleep(LETTING_GO_SECONDS)
     told = probes.stop()
     busy.stop()
     inside = [
@@ -82,6 +85,7 @@ def swaps(stage: Stage) -> SwapScene:
         swaps=stage.loads,
         requests=len(told.answers),
         failed=sum(status != 200 for _, _, status in told.answers),
+        trouble=tuple(told.trouble),
         odd=told.odd,
         times=_times(told, 200),
         resident_before=before,
@@ -105,6 +109,7 @@ def overload(stage: Stage) -> OverloadScene:
         good=_goodput(told, stage.seconds),
         rejected=_times(told, 503).count,
         broken=sum(status not in (200, 503) for _, _, status in told.answers),
+        trouble=tuple(told.trouble),
         without_retry=told.without_retry,
         late=told.late,
         rejection=_times(told, 503),

@@ -44,6 +44,7 @@ class SwapScene:
     swaps: int
     requests: int
     failed: int
+    trouble: tuple[str, ...]
     odd: int
     times: Times
     resident_before: int
@@ -61,6 +62,7 @@ class OverloadScene:
         good: answers with 200 a second meanwhile.
         rejected: answers with 503.
         broken: connections that broke, and other answers.
+        trouble: the first few of those.
         without_retry: 503 answers without Retry-After.
         late: requests that the client had no connection for.
         rejection: times of the 503 answers.
@@ -77,6 +79,7 @@ class OverloadScene:
     good: float
     rejected: int
     broken: int
+    trouble: tuple[str, ...]
     without_retry: int
     late: int
     rejection: Times
