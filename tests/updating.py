@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -183,3 +183,31 @@ class Gate:
 def with_updates(settings: Settings, **changes: Any) -> Settings:
     """The settings with other update settings."""
     return replace(settings, updates=replace(settings.updates, **changes))
+
+
+def data_of(settings: Settings) -> Path:
+    assert settings.data_dir is not None
+    return settings.data_dir
+
+
+def play(settings: Settings, story: Callable[[Running], Awaitable[None]], **how: object) -> None:
+    async def all_of_it() -> None:
+        async with running(settings, **how) as run:  # type: ignore[arg-type]
+            await story(run)
+
+    asyncio.run(all_of_it())
+
+
+def versions(settings: Settings) -> set[str]:
+    return {p.name for p in (data_of(settings) / "versions").iterdir()}
+
+
+def pointed(settings: Settings) -> str:
+    return (data_of(settings) / "current").resolve().name
+
+
+def serves(version: str) -> Callable[[Running], Awaitable[None]]:
+    async def story(run: Running) -> None:
+        assert run.version == version
+
+    return story

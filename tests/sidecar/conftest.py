@@ -12,6 +12,9 @@ from facedb_release.version import parse_version
 from facedb_sidecar.engine import Engine
 from release_server import ReleaseServer
 from served import Served
+from update_fixtures import archives, installed, large, settings, source, with_old
+
+__all__ = ["archives", "engine", "installed", "large", "served", "settings", "source", "with_old"]
 
 VERSION = "2026.02.18"
 

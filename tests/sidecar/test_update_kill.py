@@ -13,14 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from facedb_release.fetching.fetch import FetchRequest, fetch
-from facedb_release.sources.offers import Folder
-from facedb_release.version import parse_version
 from facedb_sidecar.updater.machine import Status
 from facedb_sidecar.updater.note import read_note
 from facedb_sidecar.updater.releases import Releases, version_of
 from release_server import ReleaseServer
-from updating import NEW, OLD, make_archives
+from updating import NEW, OLD
 
 SIDECARS = Path(__file__).resolve().parents[1] / "dying_sidecar.py"
 
@@ -62,27 +59,12 @@ class Sidecars:
 
 
 @pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return make_archives(tmp_path_factory.mktemp("archives"))
-
-
-@pytest.fixture(scope="module")
 def sidecars(tmp_path_factory: pytest.TempPathFactory, archives: dict[str, Path]) -> Iterator[Sidecars]:
     with ReleaseServer(tmp_path_factory.mktemp("server")) as server:
         server.publish(archives[NEW], tag=f"v{NEW}")
         started = Sidecars(server.url)
         yield started
         started.close()
-
-
-@pytest.fixture(scope="module")
-def with_old(archives: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DATA_DIR in which OLD is installed."""
-    data = tmp_path_factory.mktemp("installed") / "data"
-    source = Folder(archives[OLD])
-    fetch(FetchRequest(into=data / "versions" / OLD, version=parse_version(OLD), source=source))
-    Releases(data).point(data / "versions" / OLD)
-    return data
 
 
 @pytest.fixture
