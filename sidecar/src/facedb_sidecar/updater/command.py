@@ -30,7 +30,7 @@ async def run_facedb(words: Sequence[str], told: Told, *, token: str | None, std
         token: for the source.
         stdin: for the command.
     """
-    command = [sys.executable, "-m", "facedb_sidecar.updater.child", str(os.getpid()), *words, "--json"]
+    command = [sys.executable, "-m", "facedb_sidecar.child", str(os.getpid()), *words, "--json"]
     environment = dict(os.environ) | ({"FACEDB_TOKEN": token} if token else {})
     process = await asyncio.create_subprocess_exec(
         *command,

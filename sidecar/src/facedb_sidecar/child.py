@@ -1,6 +1,6 @@
 """`facedb` as a process of its own, which ends when the sidecar ends, however that ends.
 
-`python -m facedb_sidecar.updater.child PARENT WORDS…`. Apart from the sidecar, so that unpacking and hashing
+`python -m facedb_sidecar.child PARENT WORDS…`. Apart from the sidecar, so that unpacking and hashing
 never hold up an answer, and a fault in it takes nothing down.
 """
 
