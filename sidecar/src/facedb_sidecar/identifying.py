@@ -11,6 +11,7 @@ from facedb_sidecar.engine import Engine, Identification, Wanted
 from facedb_sidecar.photos import Encoded, Pixels
 from facedb_sidecar.refusals import NotRecognised
 from facedb_sidecar.serving import Serving
+from facedb_sidecar.state import Preferences
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,15 @@ class Ask:
     max_distance: float
     min_confidence: float
     signals: Wanted | None = None
+
+
+def signals_of(preferences: Preferences, *, body: bool = True, tattoo: bool = True) -> Wanted | None:
+    """The signals that a request asks for and that the user has not switched off; None for none."""
+    asked = Wanted(
+        body=body and preferences.body_signal_enabled,
+        tattoo=tattoo and preferences.tattoo_signal_enabled,
+    )
+    return asked if asked.body or asked.tattoo else None
 
 
 async def identify_photo(

@@ -38,6 +38,9 @@ RELEASE = Gauge("facedb_sidecar_release_info", "The release that is loaded", ("v
 FACES = Gauge("facedb_sidecar_faces", "Faces in the loaded release, gaps included")
 PERFORMERS = Gauge("facedb_sidecar_performers", "Performers in the loaded release")
 INDEXED = Gauge("facedb_sidecar_index_vectors", "Vectors of an index of the loaded release", ("index",))
+SIGNAL_FAILURES = Gauge(
+    "facedb_sidecar_signal_failures", "Images on which a signal failed, since the load", ("signal",)
+)
 STATE = Gauge("facedb_sidecar_state", "1 for the state that the sidecar is in", ("state",))
 PLACES = Gauge("facedb_sidecar_identify_requests", "Requests to be identified that are in the house")
 PLACE_BYTES = Gauge("facedb_sidecar_identify_body_bytes", "Bytes of those requests' bodies")
@@ -78,6 +81,7 @@ def exposition(serving: Serving) -> bytes:
 
 def _record_release(engine: Engine | None) -> None:
     RELEASE.clear()
+    SIGNAL_FAILURES.clear()
     if engine is None:
         return
     RELEASE.labels(engine.receipt.version, engine.models.device.provider).set(1)
@@ -85,3 +89,5 @@ def _record_release(engine: Engine | None) -> None:
     PERFORMERS.set(engine.catalog.performer_count)
     INDEXED.labels("facenet").set(len(engine.facenet))
     INDEXED.labels("arcface").set(len(engine.arcface))
+    for signal, count in engine.signals.failures().items():
+        SIGNAL_FAILURES.labels(signal).set(count)

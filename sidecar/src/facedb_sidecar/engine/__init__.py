@@ -107,6 +107,7 @@ class Engine:
             device=models.device.device,
             want_body=options.body,
             want_tattoo=options.tattoo,
+            threads=options.threads,
         )
         return cls(receipt, manifest, models, stored, signals)
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from facedb_sidecar.engine import SceneOptions, Wanted
-from facedb_sidecar.identifying import Ask
+from facedb_sidecar.engine import SceneOptions
+from facedb_sidecar.identifying import Ask, signals_of
 from facedb_sidecar.queue.control import JobControl, JobFailed
 from facedb_sidecar.queue.fingerprinting import Fingerprinting, Library, NoFingerprint
 from facedb_sidecar.queue.jobs import Job
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from facedb_sidecar.parts import Parts
 
 # As requests that do not say otherwise.
-SIGNALS = Wanted(body=True, tattoo=True)
-USUAL_IMAGE = Ask(top_k=5, max_distance=0.6, min_confidence=0.5, signals=SIGNALS)
+USUAL_IMAGE = Ask(top_k=5, max_distance=0.6, min_confidence=0.5)
 
 
 @asynccontextmanager
@@ -43,9 +42,9 @@ async def run_queue(parts: Parts) -> AsyncIterator[None]:
         await parts.queue.close()
 
 
-def _options(tally: Tally) -> SceneOptions:
+def _options(parts: Parts, tally: Tally) -> SceneOptions:
     """Those of /identify/scene, but for what the user asked of this generation."""
-    usual = SceneOptions(signals=SIGNALS)
+    usual = SceneOptions(signals=signals_of(parts.preferences))
     distance = usual.max_distance if tally.max_distance is None else tally.max_distance
     return replace(usual, min_face_size=tally.min_face_size or usual.min_face_size, max_distance=distance)
 
@@ -65,14 +64,15 @@ def _library(parts: Parts) -> Library:
         raise JobFailed("STASH_URL env var not set")
 
     async def scene(scene_id: str, tally: Tally) -> None:
-        request = SceneRequest(scene_id, tally.num_frames or USUAL_FRAMES, options=_options(tally))
+        request = SceneRequest(scene_id, tally.num_frames or USUAL_FRAMES, options=_options(parts, tally))
         answer = await analyse_scene(parts, request)
         if answer.fingerprint_error is not None:
             raise NoFingerprint(answer.fingerprint_error)
 
     async def image(image_id: str) -> None:
         with parts.serving.borrow() as engine:
-            await analyse_image(parts, engine, image_id, USUAL_IMAGE)
+            ask = replace(USUAL_IMAGE, signals=signals_of(parts.preferences))
+            await analyse_image(parts, engine, image_id, ask)
 
     def version() -> str | None:
         engine = parts.serving.engine

@@ -6,16 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
 
-from facedb_sidecar.engine import Engine, Identified, Wanted
+from facedb_sidecar.engine import Engine, Identified
 from facedb_sidecar.engine.matching import Match
-from facedb_sidecar.identifying import Ask, identify_photo
+from facedb_sidecar.identifying import Ask, identify_photo, signals_of
 from facedb_sidecar.parts import Parts
 from facedb_sidecar.photos import Encoded
-from facedb_sidecar.routes.answers import COMMON, GATE, RECOGNITION_FAILED
+from facedb_sidecar.routes.answers import GATE, RECOGNITION_FAILED
 from facedb_sidecar.routes.needs import EngineDep, PartsDep
 from facedb_sidecar.schemas import identify as schemas
 
-router = APIRouter(tags=["identify"], responses={**COMMON, **GATE, **RECOGNITION_FAILED})
+router = APIRouter(tags=["identify"], responses={**GATE, **RECOGNITION_FAILED})
 
 
 @router.post("/identify", summary="Who is in an image")
@@ -49,7 +49,10 @@ async def identify_url(
 async def _identified(
     engine: Engine, parts: Parts, photo: Encoded, request: schemas.IdentifyRequest
 ) -> schemas.IdentifyResponse:
-    signals = Wanted(request.use_body, request.use_tattoo) if request.use_multi_signal else None
+    multi = request.use_multi_signal
+    signals = signals_of(
+        parts.preferences, body=multi and request.use_body, tattoo=multi and request.use_tattoo
+    )
     ask = Ask(request.top_k, request.max_distance, request.min_face_confidence, signals)
     found = await identify_photo(engine, parts.serving, parts.decoder, photo, ask)
     return schemas.IdentifyResponse(faces=[face_result(f) for f in found], face_count=len(found))

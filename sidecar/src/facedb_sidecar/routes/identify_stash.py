@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from facedb_sidecar.engine import SceneOptions, Wanted
 from facedb_sidecar.engine.galleries import GalleryPerformer
 from facedb_sidecar.engine.persons import Person
-from facedb_sidecar.identifying import Ask
+from facedb_sidecar.identifying import Ask, signals_of
+from facedb_sidecar.parts import Parts
 from facedb_sidecar.routes.answers import COMMON, GATE, RECOGNITION_FAILED, Answers
 from facedb_sidecar.routes.identify import face_result, performer_match
 from facedb_sidecar.routes.leaving import while_client_waits
@@ -30,7 +31,7 @@ async def identify_image(
     body: schemas.ImageRequest, engine: EngineDep, parts: PartsDep
 ) -> faces.IdentifyResponse:
     """Identify the faces of an image of Stash; what was found is kept as the image's fingerprint."""
-    ask = Ask(body.top_k, body.max_distance, body.min_face_confidence, wanted(body))
+    ask = Ask(body.top_k, body.max_distance, body.min_face_confidence, wanted(body, parts))
     found = await analyse_image(parts, engine, body.image_id, ask)
     return faces.IdentifyResponse(faces=[face_result(f) for f in found], face_count=len(found))
 
@@ -55,18 +56,18 @@ async def identify_scene(
         num_frames=body.num_frames,
         start_pct=body.start_offset_pct,
         end_pct=body.end_offset_pct,
-        options=_options(body),
+        options=_options(body, parts),
     )
     return _scene(body, await while_client_waits(request, analyse_scene(parts, asked)))
 
 
-def wanted(body: schemas.Signals) -> Wanted | None:
-    """The signals that a request asks for; None for none."""
-    asked = Wanted(body=body.use_body, tattoo=body.use_tattoo)
-    return asked if body.use_multi_signal and (asked.body or asked.tattoo) else None
+def wanted(body: schemas.Signals, parts: Parts) -> Wanted | None:
+    """The signals that a request asks for, as far as they are switched on; None for none."""
+    multi = body.use_multi_signal
+    return signals_of(parts.preferences, body=multi and body.use_body, tattoo=multi and body.use_tattoo)
 
 
-def _options(body: schemas.SceneRequest) -> SceneOptions:
+def _options(body: schemas.SceneRequest, parts: Parts) -> SceneOptions:
     return SceneOptions(
         min_face_size=body.min_face_size,
         min_face_confidence=body.min_face_confidence,
@@ -75,7 +76,7 @@ def _options(body: schemas.SceneRequest) -> SceneOptions:
         cluster_threshold=body.cluster_threshold,
         matching_mode=body.matching_mode,
         scene_performer_stashdb_ids=tuple(body.scene_performer_stashdb_ids),
-        signals=wanted(body),
+        signals=wanted(body, parts),
     )
 
 
