@@ -18,6 +18,7 @@ from facedb_sidecar.engine import Engine
 from facedb_sidecar.middleware import stack
 from facedb_sidecar.parts import Parts, open_parts
 from facedb_sidecar.routes import ROUTERS
+from facedb_sidecar.routes.answers import COMMON
 from facedb_sidecar.settings import Settings
 
 TITLE = "Stash Sense API"
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None, load: Callable[[], Engine] | No
         version=VERSION,
         description=DESCRIPTION,
         lifespan=lifespan,
+        responses=COMMON,
         middleware=stack(chosen, _plain_paths()),
     )
     refusals.register(app)

@@ -9,6 +9,7 @@ from facedb_sidecar.routes.boxes import DISABLED, PRIORITIES, endpoints_if_any
 from facedb_sidecar.routes.in_state import STATE, in_state, missing
 from facedb_sidecar.routes.needs import PartsDep
 from facedb_sidecar.schemas import settings as schemas
+from facedb_sidecar.schemas.errors import Unfit
 from facedb_sidecar.state import Preferences
 from facedb_sidecar.state.definitions import CATEGORIES
 from facedb_sidecar.state.preferences import Chosen
@@ -37,7 +38,9 @@ async def all_settings(parts: PartsDep) -> schemas.AllSettings:
     )
 
 
-@router.put("", responses={422: {"model": schemas.PartlyStoredDetail, "description": "Some were refused"}})
+@router.put(
+    "", responses={422: {"model": schemas.PartlyStoredDetail | Unfit, "description": "Some were refused"}}
+)
 async def set_many(parts: PartsDep, new: schemas.NewValues) -> schemas.StoredAll:
     """Change several: what is valid is stored also when something else is not."""
     stored, errors = await in_state(parts.preferences.set, new.settings)

@@ -11,3 +11,9 @@ class Detail(BaseModel):
     detail: str
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"detail": "Database update in progress"}]})
+
+
+class Unfit(BaseModel):
+    """422 where a route has a 422 of its own beside: what does not fit the schema, and where."""
+
+    detail: list[dict[str, object]]
