@@ -19,12 +19,12 @@ def preferences() -> Iterator[Preferences]:
 
 
 def test_a_request_gets_what_it_asks_for_and_the_user_allows(preferences: Preferences) -> None:
-    preferences.set("body_signal_enabled", True)
-    preferences.set("tattoo_signal_enabled", True)
+    preferences.set({"body_signal_enabled": True})
+    preferences.set({"tattoo_signal_enabled": True})
     assert signals_of(preferences) == Wanted(body=True, tattoo=True)
     assert signals_of(preferences, tattoo=False) == Wanted(body=True, tattoo=False)
-    preferences.set("body_signal_enabled", False)
+    preferences.set({"body_signal_enabled": False})
     assert signals_of(preferences) == Wanted(body=False, tattoo=True)
-    preferences.set("tattoo_signal_enabled", False)
+    preferences.set({"tattoo_signal_enabled": False})
     assert signals_of(preferences) is None
     assert signals_of(preferences, body=False, tattoo=False) is None
