@@ -13,8 +13,8 @@ from pathlib import Path
 LIBRARIES = ("httpx", "urllib3", "zlib-ng", "voyager", "numpy")
 
 
-def facts() -> dict[str, str]:
-    """Return each fact under its name."""
+def facts(*libraries: str) -> dict[str, str]:
+    """Return each fact under its name, with the versions of these libraries too."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -25,7 +25,7 @@ def facts() -> dict[str, str]:
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "openssl": ssl.OPENSSL_VERSION,
         "zlib": zlib.ZLIB_RUNTIME_VERSION,
-        **{name: version(name) for name in LIBRARIES},
+        **{name: version(name) for name in (*LIBRARIES, *libraries)},
     }
 
 

@@ -38,7 +38,7 @@ console = Console(width=None if sys.stdout.isatty() else 150)
 def main() -> None:
     """Run what the command line asks for."""
     asked = _asked()
-    scale, cache = SCALES[asked.scale], _cache()
+    scale, cache = SCALES[asked.scale], cache_folder()
     data = releases(scale, cache, _say)
     with tempfile.TemporaryDirectory(prefix="work-", dir=cache) as work:
         bench = Bench(data, Path(work), _say, scale.speed)
@@ -103,7 +103,8 @@ def _say(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Return where the built data lies."""
     base = (
         os.environ.get("FACEDB_CACHE")
         or f"{os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'}/facedb"

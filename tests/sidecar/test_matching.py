@@ -65,7 +65,7 @@ def test_a_list_is_trusted_when_its_distances_tell_faces_apart(
     [(True, True, (0.5, 0.5)), (True, False, (1, 0)), (False, True, (0, 1)), (False, False, (1, 0))],
 )
 def test_the_healthy_sides_count(facenet: bool, arcface: bool, expected: tuple[float, float]) -> None:
-    assert tuple(weights(np.array([[facenet], [arcface]])).ravel()) == expected
+    assert tuple(weights(np.array([[facenet, arcface]])).ravel()) == expected
 
 
 def test_a_side_that_does_not_know_a_face_counts_as_half() -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facedb_release.verify.index import HEADER_BYTES, IndexHeader
+from facedb_sidecar.engine.exact import most_alike
 from facedb_sidecar.engine.graph_links import read_links
 
 Vectors = npt.NDArray[np.float32]
@@ -79,7 +80,7 @@ class Graph:
             (m, k) int64 labels, -1 where fewer were found, and (m, k) float32 cosine distances, ascending.
         """
         if ef is None:
-            alike, places = faiss.knn(vectors, self.vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+            alike, places = most_alike(self.vectors, vectors, k)
         else:
             alike, places = self._index.search(vectors, k, params=_effort(max(ef, k)))
         if self.labels is not None:

@@ -21,8 +21,8 @@ HEALTH_SAMPLE = 20
 MISSING_DISTANCE = 0.5
 FACENET_WEIGHT = 0.5
 ARCFACE_WEIGHT = 0.5
-# By what is healthy: neither, ArcFace, FaceNet, both; of FaceNet, and of ArcFace.
-_WEIGHTS = np.array([[1.0, 0.0, 1.0, FACENET_WEIGHT], [0.0, 1.0, 0.0, ARCFACE_WEIGHT]])
+# Of FaceNet and of ArcFace, where neither is healthy, ArcFace, FaceNet, both.
+_WEIGHTS = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [FACENET_WEIGHT, ARCFACE_WEIGHT]])
 # Behind every label, so that what was not found is sorted to the end.
 NOWHERE = np.iinfo(np.int64).max
 
@@ -132,23 +132,24 @@ def _matches(row: Iterable[tuple[int, float, float, float, bool, bool]], catalog
 
 def join(facenet: Neighbours, arcface: Neighbours) -> Joined:
     """Weigh both sides of each face, and put together what they say of the same stored face."""
-    sides = np.stack((facenet.labels, arcface.labels))
-    distances = np.stack((facenet.distances, arcface.distances)).astype(np.float64)
+    # FaceNet's beside ArcFace's: (m, 2, k), and so (m, 2k) without a copy.
+    count, width = len(facenet.labels), 2 * facenet.labels.shape[1]
+    sides = np.stack((facenet.labels, arcface.labels), axis=1)
+    distances = np.stack((facenet.distances, arcface.distances), axis=1, dtype=np.float64)
     weight = weights(healthy(sides, distances))
     # What was not found stands behind all; and so does all that a side says which does not count.
     sides[(sides < 0) | (weight == 0)] = NOWHERE
-    count, width = facenet.labels.shape[0], 2 * facenet.labels.shape[1]
-    labels = sides.transpose(1, 0, 2).reshape(count, width)
+    labels = sides.reshape(count, width)
     order = np.argsort(labels, axis=1, kind="stable")
     by_facenet = order < width // 2
     order += np.arange(count)[:, None] * width
-    labels, first = labels.take(order), distances.transpose(1, 0, 2).reshape(count, width).take(order)
+    labels, first = labels.take(order), distances.take(order)
     # A label that both know stands twice, FaceNet's first: the sort is stable.
     by_both = np.zeros(labels.shape, np.bool_)
     np.equal(labels[:, 1:], labels[:, :-1], out=by_both[:, :-1])
     second = np.full(labels.shape, MISSING_DISTANCE)
     np.copyto(second[:, :-1], first[:, 1:], where=by_both[:, :-1])
-    on_facenet, on_arcface = weight
+    on_facenet, on_arcface = weight[:, 0], weight[:, 1]
     joined = np.where(
         by_facenet,
         on_facenet * first + on_arcface * second,
@@ -163,12 +164,12 @@ def weights(judged: Flags) -> Numbers:
     """What each side counts: the healthy ones; where neither is, FaceNet alone.
 
     Args:
-        judged: (2, m) whether FaceNet's and ArcFace's lists of m faces are healthy.
+        judged: (m, 2) whether FaceNet's and ArcFace's lists of m faces are healthy.
 
     Returns:
-        (2, m, 1).
+        (m, 2, 1).
     """
-    counted: Numbers = _WEIGHTS[:, judged[0] * 2 + judged[1] * 1, None]
+    counted: Numbers = _WEIGHTS[judged[:, 0] * 2 + judged[:, 1] * 1, :, None]
     return counted
 
 
@@ -183,13 +184,16 @@ def healthy(labels: Labels, distances: Numbers) -> Flags:
         distances: (..., k), ascending.
     """
     there = labels[..., :HEALTH_SAMPLE] >= 0
-    top = np.where(there, distances[..., :HEALTH_SAMPLE], 0.0)
     count = there.sum(axis=-1)
-    if not top.size:
+    if not there.size:
         return np.zeros(count.shape, np.bool_)
-    some = np.maximum(count, 1)
+    top, some = distances[..., :HEALTH_SAMPLE], np.maximum(count, 1)
+    if not there.all():
+        # Then they change neither the sum nor the largest.
+        top = np.where(there, top, 0.0)
     nearest, spread = top[..., 0], top.max(axis=-1) - top[..., 0]
-    away = np.where(there, top - (top.sum(axis=-1) / some)[..., None], 0.0)
+    away = top - (top.sum(axis=-1) / some)[..., None]
+    away *= there
     variance = np.einsum("...i,...i->...", away, away) / some
     collapsed = (nearest < 0.10) & ((variance < 0.002) | (spread < 0.05))
     collapsed |= (spread < 0.03) & (variance < 0.001)
