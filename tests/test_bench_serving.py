@@ -1,4 +1,4 @@
-"""The benchmark of matching and loading: the plain way and the engine answer alike, and every row is written."""
+"""The benchmark of matching and loading: both ways answer alike, every row is written."""
 
 from __future__ import annotations
 
