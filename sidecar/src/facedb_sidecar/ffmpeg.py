@@ -23,8 +23,16 @@ MOST_SAID = 4096
 CHUNK = 64 * 1024
 # The video is fetched, and nothing on this machine is opened, whatever a playlist in it says.
 PROTOCOLS = "pipe,http,https,tcp,tls,httpproxy"
+# Files that hold their video in themselves, by the names of ffmpeg's demuxers; concat is for our own script.
+# A playlist (HLS, DASH) may pose as a video, and ffmpeg sends our header to whatever host it names.
+FORMATS = (
+    "concat,mov,matroska,webm,avi,asf,flv,live_flv,mpeg,mpegts,mpegvideo,m4v,h264,hevc,vc1,mjpeg,dv,rm,ogg,mxf,"
+    "nut,wtv"
+)
 # ffmpeg inherits these and none of the sidecar's secrets.
 PASSED_ON = re.compile(r"PATH|LD_LIBRARY_PATH|SSL_CERT_(FILE|DIR)|(https?|all|no)_proxy", re.IGNORECASE)
+# ffmpeg's words for a file that is none of FORMATS.
+UNLISTED = "Format not on whitelist"
 
 
 class FrameFailed(Exception):
@@ -58,7 +66,8 @@ def argv(threads: int = 1) -> tuple[str, ...]:
     """
     return (
         *("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-threads", str(threads)),
-        *("-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS, "-i", "pipe:0"),
+        *("-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS),
+        *("-i", "pipe:0"),
         # Decoding begins at the key frame before the wanted time, which has time 0 in the list.
         *("-copyts", "-vf", "trim=start=0", "-an", "-sn", "-dn", "-frames:v", "1"),
         *("-f", "image2pipe", "-c:v", "mjpeg", "-q:v", "2", "-threads", "1", "pipe:1"),
@@ -69,7 +78,7 @@ def probe_argv() -> tuple[str, ...]:
     """The command that reads a script and writes the time at which the file begins."""
     return (
         *("ffprobe", "-hide_banner", "-loglevel", "error"),
-        *("-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS),
+        *("-f", "concat", "-safe", "0", "-protocol_whitelist", PROTOCOLS, "-format_whitelist", FORMATS),
         *("-show_entries", "format=start_time", "-of", "csv=p=0", "-i", "pipe:0"),
     )
 
@@ -118,6 +127,8 @@ async def frame_at(
     why = said.replace(stream.url, "the stream")
     for secret in filter(None, stream.headers.values()):
         why = why.replace(secret, "***")
+    if UNLISTED in why:
+        raise FrameFailed("the stream is a playlist, or no kind of video file that is read here")
     last = why.strip().splitlines()[-1:] or ["the video has no frame there"]
     raise FrameFailed(last[0][:200])
 
