@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 
 from facedb_release.errors import Reason
@@ -32,23 +33,25 @@ async def run_facedb(words: Sequence[str], told: Told, *, token: str | None, std
     """
     command = [sys.executable, "-m", "facedb_sidecar.child", str(os.getpid()), *words, "--json"]
     environment = dict(os.environ) | ({"FACEDB_TOKEN": token} if token else {})
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        "--termination-message",
-        os.devnull,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=LINE_BYTES,
-        env=environment,
-    )
-    to, out, err = process.stdin, process.stdout, process.stderr
-    if to is None or out is None or err is None:
+    # A file, no pipe: uvloop's pipes are sockets, which nobody can open as /dev/stdin.
+    with tempfile.TemporaryFile() as given:
+        given.write(stdin)
+        given.seek(0)
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            "--termination-message",
+            os.devnull,
+            stdin=given,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            limit=LINE_BYTES,
+            env=environment,
+        )
+    out, err = process.stdout, process.stderr
+    if out is None or err is None:
         raise RuntimeError("a pipe was asked for, and there is none")
     logging_lines = asyncio.create_task(_log(err))
     try:
-        to.write(stdin)
-        to.close()
         outcome = await _listen(out, told)
         code = await process.wait()
         await logging_lines
