@@ -17,12 +17,16 @@ SCRIPT = Path(__file__).with_name("traffic.py")
 
 @dataclass(frozen=True)
 class Seen:
-    """What the client saw: requests sent and failed, the versions in order, the failures."""
+    """What the client saw: requests sent and failed, the versions in order, the failures.
+
+    ``updates``: each answer of /database/update/status that differed from the one before.
+    """
 
     sent: int
     failed: int
     versions: tuple[str, ...]
     failures: tuple[str, ...]
+    updates: tuple[dict[str, Any], ...]
 
 
 def _failure(line: dict[str, Any]) -> str:
@@ -67,7 +71,21 @@ class ClientPod:
             failed=int(last["failed"]),
             versions=tuple(line["version"] for line in lines if line["event"] == "version"),
             failures=tuple(_failure(x) for x in lines if x["event"] == "failed"),
+            updates=tuple(line["answer"] for line in lines if line["event"] == "update"),
         )
+
+    def ask(self, method: str, path: str) -> tuple[int, Any]:
+        """One request to the Service from within the pod: its status and its JSON."""
+        script = (
+            "import http.client as h, os;"
+            "c = h.HTTPConnection(os.environ['TARGET'], timeout=30);"
+            f"c.request({method!r}, {path!r}); r = c.getresponse(); print(r.status, r.read().decode())"
+        )
+        said = self.kubernetes.kubectl(
+            *("exec", self.name, "-n", self.namespace, "--", "python", "-c", script)
+        )
+        status, _, text = said.partition(" ")
+        return int(status), json.loads(text)
 
     def timeline(self) -> list[dict[str, Any]]:
         """Every line that the client printed, with the time in seconds since the epoch."""

@@ -16,6 +16,10 @@ import time
 from pathlib import Path
 
 TIMEOUT_S = 30.0
+UPDATE = "/database/update/status"
+PATHS = ("/identify", "/database/info", UPDATE)
+
+Json = dict[str, object]
 
 
 class Traffic:
@@ -38,32 +42,40 @@ class Traffic:
         self.stopped = False
 
     def run(self) -> None:
-        """Ask until stopped; print a line for each change of version, each failure and each second."""
-        last, told = "", 0.0
+        """Ask until stopped; tell of each change of version and update, each failure and each second."""
+        version: object = ""
+        update: Json = {}
+        told = 0.0
         while not self.stopped:
-            path, body = (("/identify", self.body), ("/database/info", None))[self.sent % 2]
-            keep = self.sent % 4 >= 2
-            began = time.monotonic()
-            answer = self._ask(path, body, keep=keep)
-            self.sent += 1
-            version = str(answer.get("version", last))
-            if "error" in answer:
-                self.failed += 1
-                idle = round(began - self.kept_at, 2) if keep else None
-                took = round(time.monotonic() - began, 2)
-                self._tell("failed", path=path, error=answer["error"], idle_s=idle, took_s=took)
-            if keep:
-                self.kept_at = time.monotonic()
-            if version != last:
+            path = PATHS[self.sent % len(PATHS)]
+            answer = self._counted(path, keep=self.sent % 4 >= 2)
+            if path == "/database/info" and answer.get("version", version) != version:
+                version = answer["version"]
                 self._tell("version", version=version)
-                last = version
+            if path == UPDATE and answer and answer != update:
+                update = answer
+                self._tell("update", answer=update)
             if time.monotonic() - told >= 1:
                 self._tell("count")
                 told = time.monotonic()
             time.sleep(self.pause_s)
         self._tell("end")
 
-    def _ask(self, path: str, body: str | None, *, keep: bool) -> dict[str, object]:
+    def _counted(self, path: str, *, keep: bool) -> Json:
+        """One request; empty when it failed."""
+        began = time.monotonic()
+        answer, error = self._ask(path, self.body if path == "/identify" else None, keep=keep)
+        self.sent += 1
+        if error:
+            self.failed += 1
+            idle = round(began - self.kept_at, 2) if keep else None
+            took = round(time.monotonic() - began, 2)
+            self._tell("failed", path=path, error=error, idle_s=idle, took_s=took)
+        if keep:
+            self.kept_at = time.monotonic()
+        return answer
+
+    def _ask(self, path: str, body: str | None, *, keep: bool) -> tuple[Json, str]:
         connection = self._connection(keep=keep)
         headers = {"Content-Type": "application/json"} | ({} if keep else {"Connection": "close"})
         try:
@@ -73,14 +85,14 @@ class Traffic:
             if reply.will_close or not keep:
                 self._drop(connection)
             if reply.status != http.client.OK:
-                return {"error": f"HTTP {reply.status}: {text[:200]!r}"}
-            found: dict[str, object] = json.loads(text)
+                return {}, f"HTTP {reply.status}: {text[:200]!r}"
+            found: Json = json.loads(text)
             if path == "/identify" and not found.get("face_count"):
-                return {"error": "no face found in the photo"}
+                return {}, "no face found in the photo"
         except (OSError, http.client.HTTPException, ValueError) as error:
             self._drop(connection)
-            return {"error": f"{type(error).__name__}: {error}"}
-        return found
+            return {}, f"{type(error).__name__}: {error}"
+        return found, ""
 
     def _connection(self, *, keep: bool) -> http.client.HTTPConnection:
         if not keep:
