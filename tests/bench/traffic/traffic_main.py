@@ -19,7 +19,7 @@ from model_pack import build_model_pack
 from ..bars import Bar
 from ..data import BASE, FIVE, releases
 from ..facts import facts
-from ..main import ROOT, _cache
+from ..main import ROOT, cache_folder
 from ..report import number, show
 from ..scales import SCALES
 from . import scenes_of_traffic as scenes
@@ -42,7 +42,7 @@ its body all the same, so that the connection serves its next request."""
 def main() -> None:
     """Run what the command line asks for."""
     asked = _asked()
-    scale, cache = SCALES[asked.scale], _cache()
+    scale, cache = SCALES[asked.scale], cache_folder()
     data = releases(scale, cache, console.print)
     first, other = (fetched(data, version, console.print) for version in (BASE, FIVE))
     with tempfile.TemporaryDirectory(prefix="work-", dir=cache) as work:
@@ -64,7 +64,7 @@ def main() -> None:
 
 def _write(folder: Path, stem: str, results: TrafficResults, rows: Sequence[Bar]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    machine = facts()
+    machine = facts("uvicorn", "uvloop", "httptools", "fastapi", "onnxruntime-gpu", "faiss-cpu")
     (folder / f"{stem}.md").write_text("\n".join(_markdown(results, rows, machine)) + "\n")
     data = {
         "machine": machine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,7 +13,7 @@ class Draining:
 
     def __init__(self, app: ASGIApp, *, file: Path) -> None:
         self._app = app
-        self._file = file
+        self._file = str(file)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -21,7 +22,7 @@ class Draining:
             return
 
         async def closing(message: Message) -> None:
-            if message["type"] == "http.response.start" and self._file.exists():
+            if message["type"] == "http.response.start" and os.path.exists(self._file):
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             await send(message)
 

@@ -6,9 +6,9 @@ An access line holds no query and no headers: they may hold keys.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
-import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +23,8 @@ PROBES = frozenset({"/health", "/ready", "/metrics"})
 # nginx's word for a client that left before its answer.
 CLIENT_LEFT = 499
 OTHER = "other"
+# Set in a request's scope by who has told of it already: many refusals must not become as many lines.
+DULL = "facedb_sidecar.dull"
 
 log = logging.getLogger("facedb_sidecar.access")
 
@@ -63,7 +65,8 @@ class Observing:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         metrics.record_request(self._label(scope), status, seconds)
-        level = logging.DEBUG if scope["path"] in PROBES and status < 400 else logging.INFO
+        dull = scope.get(DULL, False) or (scope["path"] in PROBES and status < 400)
+        level = logging.DEBUG if dull else logging.INFO
         if log.isEnabledFor(level):
             facts = {
                 "method": scope["method"],
@@ -86,4 +89,4 @@ def request_id_of(scope: Scope) -> str:
     sent = header(scope, b"x-request-id")
     if sent is not None and SANE_ID.fullmatch(sent):
         return sent.decode()
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from starlette.types import Receive, Scope, Send
 
@@ -26,7 +27,7 @@ async def refuse(
     for its next request. Only where nobody knows how much would come is the connection closed: ``close``, or
     a client that waits for ``100 Continue`` and may or may not send its body now (RFC 9110, 10.1.1).
     """
-    body = json.dumps({"detail": detail}).encode()
+    body = _body_of(detail)
     fields = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -40,6 +41,11 @@ async def refuse(
     if close:
         await close_gently(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+@lru_cache(maxsize=64)
+def _body_of(detail: str) -> bytes:
+    return json.dumps({"detail": detail}).encode()
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
