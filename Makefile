@@ -11,7 +11,7 @@ NODE := $(PYTHON) tests/cluster/node
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
 
-.PHONY: help npm media setup demo test unit cluster-test bench check format fuzz bench images cluster-up cluster-down cluster-status
+.PHONY: help npm media setup demo test unit cluster-test bench bench-fetch bench-serving bench-traffic bench-ready check format fuzz bench images cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -37,9 +37,19 @@ fuzz: setup ## Fuzz the readers of hostile files, a minute each (SECONDS_EACH=60
 	for target in tests/fuzz/fuzz_*.py; do \
 		echo "== $$target"; $(PYTHON) $$target -max_total_time=$(or $(SECONDS_EACH),60) || exit 1; done
 
-bench: setup ## Fetch and verify against the plain way, side by side (SCALE=full: at the real size)
-	$(UV) sync --frozen --all-packages --group bench --quiet
+bench: bench-fetch bench-serving bench-traffic ## Measure against the plain way, side by side (SCALE=full: at the real size)
+
+bench-fetch: bench-ready ## Fetch and verify; BENCH: more words for this or the other two, see their --help
 	PYTHONPATH=tests $(PYTHON) -m bench.main --scale $(or $(SCALE),quarter) $(BENCH)
+
+bench-serving: bench-ready ## Load, match, memory, recall
+	PYTHONPATH=tests $(PYTHON) -m bench.serving.serving_main --scale $(or $(SCALE),quarter) $(BENCH)
+
+bench-traffic: bench-ready npm media ## /health under load, a swap under load, ten times too much load
+	PYTHONPATH=tests $(PYTHON) -m bench.traffic.traffic_main --scale $(or $(SCALE),quarter) $(BENCH)
+
+bench-ready: setup
+	$(UV) sync --frozen --all-packages --group bench --quiet
 
 check: setup ## Formatting, lint, types, import contracts: what CI runs before the tests
 	$(PYTHON) -m ruff format --check .
