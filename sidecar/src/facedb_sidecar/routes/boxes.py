@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Collection, Iterable, Sequence
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from facedb_sidecar.stash.errors import StashError
 
 PRIORITIES = "endpoint.priorities"
 DISABLED = "endpoint.disabled."
+# The plugin gives a page's request up after 30 s, and shows nothing of the page before.
+PAGE_WITHIN_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +37,12 @@ async def endpoints_of(parts: Parts) -> list[Endpoint]:
 
 
 async def endpoints_if_any(parts: Parts) -> list[Endpoint]:
-    """All of them; none while Stash does not answer, for pages that show more than this list."""
+    """All of them; none while Stash does not answer soon, for pages that show more than this list."""
     try:
-        return await endpoints_of(parts)
-    except StashError as error:
-        log.warning("The stash-boxes cannot be listed: %s", error)
+        async with asyncio.timeout(PAGE_WITHIN_S):
+            return await endpoints_of(parts)
+    except (StashError, TimeoutError) as error:
+        log.warning("The stash-boxes cannot be listed: %s", error or f"no answer within {PAGE_WITHIN_S:g} s")
         return []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +13,7 @@ from facedb_sidecar.routes.answers import COMMON
 from facedb_sidecar.routes.needs import PartsDep, ServingDep
 from facedb_sidecar.schemas import database as schemas
 from facedb_sidecar.schemas.errors import Detail
+from facedb_sidecar.updater import Check, Unreachable
 
 NOT_NOW: dict[int | str, dict[str, Any]] = {
     503: {"model": Detail, "description": "There is no updater here, or what it needs does not answer"}
@@ -21,6 +24,11 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 }
 # Of the reference, while it has nothing loaded.
 NO_SOURCES = ["stashdb.org"]
+# The plugin waits 30 s for a check and 10 s for a start; a source that hangs is waited for longer.
+CHECK_WITHIN_S = 25.0
+START_WITHIN_S = 8.0
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/database", tags=["database"], responses=COMMON)
 
@@ -46,16 +54,37 @@ async def info(serving: ServingDep) -> schemas.DatabaseInfo:
 @router.get("/check-update", summary="Is there a newer release?")
 async def check_update(parts: PartsDep) -> schemas.UpdateCheck:
     """Ask the source, at most once in ten minutes; `error` says why nobody knows."""
-    return schemas.UpdateCheck(**asdict(await parts.updates.check()))
+    try:
+        found = await asyncio.wait_for(parts.updates.check(), CHECK_WITHIN_S)
+    except TimeoutError:
+        engine = parts.serving.engine
+        why = f"The source has not answered within {CHECK_WITHIN_S:g} s. Ask again in some minutes."
+        found = Check(current_version=engine.receipt.version if engine else None, error=why)
+    return schemas.UpdateCheck(**asdict(found))
 
 
 @router.post("/update", summary="Bring the newest release", responses={**NOT_NOW, **REFUSED})
 async def update(parts: PartsDep) -> schemas.UpdateStarted:
     """Begin an update in the background; identification goes on meanwhile."""
-    return schemas.UpdateStarted(job_id=await parts.updates.start())
+    # Not cancelled when nobody waits any more: it may hold the lock of the releases already.
+    starting = asyncio.ensure_future(parts.updates.start())
+    try:
+        return schemas.UpdateStarted(job_id=await asyncio.wait_for(asyncio.shield(starting), START_WITHIN_S))
+    except TimeoutError as error:
+        starting.add_done_callback(_log_end)
+        raise Unreachable(
+            f"The source has not answered within {START_WITHIN_S:g} s. The update begins once it does; its "
+            "status tells."
+        ) from error
 
 
 @router.get("/update/status", summary="How far the update is", responses=NOT_NOW)
 async def update_status(parts: PartsDep) -> schemas.UpdateProgress:
     """Within one update neither the status nor the progress goes back."""
     return schemas.UpdateProgress(**asdict(await parts.updates.status()))
+
+
+def _log_end(starting: asyncio.Future[str]) -> None:
+    """A start that nobody waits for any more."""
+    if not starting.cancelled() and (error := starting.exception()) is not None:
+        log.warning("The update did not begin: %s", error)

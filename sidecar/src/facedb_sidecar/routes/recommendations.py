@@ -7,6 +7,7 @@ plugin keeps for its display (``/settings``) and the state of Stash are real.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -15,6 +16,7 @@ from typing import Annotated, NoReturn
 
 from fastapi import APIRouter, HTTPException, Path, Query
 
+from facedb_sidecar.routes import boxes
 from facedb_sidecar.routes.answers import COMMON
 from facedb_sidecar.routes.in_state import STATE, in_state, missing, refused
 from facedb_sidecar.routes.needs import PartsDep
@@ -96,8 +98,14 @@ async def stash_status(parts: PartsDep) -> schemas.StashConnection:
     """Whether Stash answers now."""
     if parts.stash is None:
         return schemas.StashConnection(connected=False, url=None, error=NO_STASH)
-    said = await parts.stash.status()
-    return schemas.StashConnection(connected=said.connected, url=parts.stash.shown_url, error=said.error)
+    url, within_s = parts.stash.shown_url, boxes.PAGE_WITHIN_S
+    try:
+        async with asyncio.timeout(within_s):
+            said = await parts.stash.status()
+    except TimeoutError:
+        error = f"Stash did not answer within {within_s:g} s"
+        return schemas.StashConnection(connected=False, url=url, error=error)
+    return schemas.StashConnection(connected=said.connected, url=url, error=said.error)
 
 
 @router.get("/scene/{scene_id}", responses=NOT_DONE)
