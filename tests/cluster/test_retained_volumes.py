@@ -1,4 +1,4 @@
-"""deletionPolicy: Retain, also when it was set after the volumes were made."""
+"""What outlives a FaceDatabase: its volumes where Retain says so, also later on, and its users' state always."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def test_retained_volumes_outlive_their_database(fdb: Database) -> None:
 
     fdb.apply(FIRST)
     fdb.wait_serving(FIRST)
+    in_pod(fdb, "touch", "/state/kept")
     before = {c["uid"] for c in claims()}
     fdb.apply(FIRST, deletionPolicy="Retain")
     wait_until(
@@ -29,3 +30,18 @@ def test_retained_volumes_outlive_their_database(fdb: Database) -> None:
     wait_until(lambda: not fdb.pods(), "the pods to go", timeout_s=90)
     assert {c["uid"] for c in claims()} == before
     assert not any(c.get("deletionTimestamp") for c in claims())
+
+
+def test_a_database_made_anew_finds_its_users_state(fdb: Database) -> None:
+    kubernetes = fdb.place.kubernetes
+    before = kubernetes.get("pvc", "stash-state", fdb.namespace)["metadata"]["uid"]
+    fdb.apply(FIRST, deletionPolicy="Delete")
+    fdb.wait_serving(FIRST)
+    assert kubernetes.get("pvc", "stash-state", fdb.namespace)["metadata"]["uid"] == before
+    assert {"kept", "stash_sense.db"} <= set(in_pod(fdb, "ls", "/state").split())
+
+
+def in_pod(fdb: Database, *command: str) -> str:
+    """Run a command in the serving pod."""
+    name = fdb.pods()[0]["metadata"]["name"]
+    return fdb.place.kubernetes.kubectl("exec", name, "-n", fdb.namespace, "--", *command)
