@@ -1,4 +1,4 @@
-"""What outlives a FaceDatabase: its volumes where Retain says so, also later on, and its users' state always."""
+"""What outlives a FaceDatabase: its volumes where Retain says so, and the state of its users always."""
 
 from __future__ import annotations
 
