@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
+from facedb_sidecar import metrics
 from facedb_sidecar.engine import Engine, LoadError
 from facedb_sidecar.places import Places
 from facedb_sidecar.refusals import Unavailable, Updating
@@ -185,11 +186,19 @@ class Serving:
             LoadError: nothing has changed; with ``alone``, the old one was loaded again.
         """
         async with self._changing:
-            if alone and self._tenure:
-                async with self._emptied() as old:
-                    await self._load_or_go_back(load, gone, old)
-            else:
-                self._put(Tenure(await in_own_thread(load), load, gone))
+            try:
+                await self._swap(load, gone, alone=alone)
+            except LoadError:
+                metrics.SWAPS.labels("failed").inc()
+                raise
+            metrics.SWAPS.labels("done").inc()
+
+    async def _swap(self, load: Load, gone: Gone | None, *, alone: bool) -> None:
+        if alone and self._tenure:
+            async with self._emptied() as old:
+                await self._load_or_go_back(load, gone, old)
+        else:
+            self._put(Tenure(await in_own_thread(load), load, gone))
 
     @asynccontextmanager
     async def _emptied(self) -> AsyncIterator[tuple[Load, Gone | None]]:
