@@ -10,10 +10,12 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
 from facedb_sidecar import logs, refusals
+from facedb_sidecar.document import openapi_of
 from facedb_sidecar.engine import Engine
 from facedb_sidecar.middleware import stack
 from facedb_sidecar.parts import Parts, open_parts
@@ -64,6 +66,8 @@ def create_app(settings: Settings | None = None, load: Callable[[], Engine] | No
     refusals.register(app)
     for router in ROUTERS:
         app.include_router(router)
+    # FastAPI's own way to extend the document: https://fastapi.tiangolo.com/how-to/extending-openapi
+    app.openapi = partial(openapi_of, app)  # type: ignore[method-assign]
     return app
 
 

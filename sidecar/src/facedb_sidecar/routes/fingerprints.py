@@ -26,7 +26,7 @@ UNCONFIRMED = "Must set confirm=true to refresh all fingerprints"
 NO_SCENES = "Must provide scene_ids list. To refresh all, use /fingerprints/refresh-all"
 
 
-@router.get("/status")
+@router.get("/status", summary="Which scenes have been seen, and by which release")
 async def status(parts: PartsDep) -> schemas.FingerprintStatus:
     """How many scenes have been seen, and by which database; the dashboard reads the version here first."""
     engine = parts.serving.engine
@@ -46,7 +46,9 @@ async def status(parts: PartsDep) -> schemas.FingerprintStatus:
     )
 
 
-@router.post("/generate", responses=refused(409, "It runs or is queued"))
+@router.post(
+    "/generate", summary="See the scenes that are left", responses=refused(409, "It runs or is queued")
+)
 async def generate(parts: PartsDep, wanted: schemas.Generate) -> Queued:
     """Queue the job; scenes that the loaded database has seen are passed over."""
     if parts.stash is None:
@@ -61,7 +63,7 @@ async def generate(parts: PartsDep, wanted: schemas.Generate) -> Queued:
     return Queued(job_id=job_id, message="Fingerprint generation queued")
 
 
-@router.post("/stop")
+@router.post("/stop", summary="Stop seeing scenes")
 async def stop(parts: PartsDep) -> Message:
     """Stop the job; what is done stays."""
     newest = await _newest(parts)
@@ -71,7 +73,7 @@ async def stop(parts: PartsDep) -> Message:
     return Message(message="Stop requested")
 
 
-@router.get("/progress")
+@router.get("/progress", summary="How far the scenes are")
 async def progress(parts: PartsDep) -> schemas.FingerprintProgress:
     """Of the newest generation."""
     newest = await _newest(parts)
@@ -82,9 +84,9 @@ async def progress(parts: PartsDep) -> schemas.FingerprintProgress:
     return _progress(newest)
 
 
-@router.post("/refresh", responses=refused(400, NO_SCENES))
+@router.post("/refresh", summary="See some scenes again next time", responses=refused(400, NO_SCENES))
 async def refresh(
-    parts: PartsDep, scene_ids: Annotated[schemas.SceneIds | None, Body()] = None
+    parts: PartsDep, scene_ids: Annotated[schemas.SceneIds | None, Body(examples=[[41, 42]])] = None
 ) -> schemas.Marked:
     """Count these scenes as stale, so that the next generation does them again."""
     if scene_ids is None:
@@ -95,7 +97,7 @@ async def refresh(
     return schemas.Marked(marked_for_refresh=marked, scene_ids=scene_ids)
 
 
-@router.post("/refresh-all", responses=refused(400, UNCONFIRMED))
+@router.post("/refresh-all", summary="See every scene again next time", responses=refused(400, UNCONFIRMED))
 async def refresh_all(parts: PartsDep, confirm: bool = False) -> schemas.AllMarked:
     """Count every scene as stale."""
     if not confirm:

@@ -25,7 +25,7 @@ TAKEN = refused(409, "One of this type is queued or running")
 NO_JOB = missing("There is no such job")
 
 
-@router.get("")
+@router.get("", summary="The jobs")
 async def jobs(
     parts: PartsDep,
     status: Annotated[str | None, Query(max_length=100)] = None,
@@ -37,7 +37,7 @@ async def jobs(
     return schemas.JobList(jobs=[_row(job) for job in found])
 
 
-@router.post("", responses=TAKEN)
+@router.post("", summary="Queue a job", responses=TAKEN)
 async def submit(parts: PartsDep, new: schemas.NewJob) -> schemas.Queued:
     """Queue a job."""
     job_id = await _submit(parts.queue, new)
@@ -46,7 +46,7 @@ async def submit(parts: PartsDep, new: schemas.NewJob) -> schemas.Queued:
     return schemas.Queued(job_id=job_id, message=f"Job queued: {new.type}")
 
 
-@router.get("/status")
+@router.get("/status", summary="How much is to do")
 async def status(parts: PartsDep) -> schemas.QueueStatus:
     """How much is to do."""
     active = await in_state(parts.queue.jobs.active)
@@ -54,13 +54,13 @@ async def status(parts: PartsDep) -> schemas.QueueStatus:
     return schemas.QueueStatus(queued=len(active) - len(running), running=len(running), running_jobs=running)
 
 
-@router.get("/types")
+@router.get("/types", summary="What can be queued")
 async def types(parts: PartsDep) -> schemas.JobTypes:
     """What this sidecar can run."""
     return schemas.JobTypes(types=[_type(kind) for kind in parts.queue.kinds.values()])
 
 
-@router.get("/schedules")
+@router.get("/schedules", summary="When jobs run by themselves")
 async def schedules(parts: PartsDep) -> schemas.ScheduleList:
     """When jobs run by themselves; a new sidecar has them all disabled."""
     queue = parts.queue
@@ -68,7 +68,11 @@ async def schedules(parts: PartsDep) -> schemas.ScheduleList:
     return schemas.ScheduleList(schedules=[_schedule(s) for s in found if s.type in queue.kinds])
 
 
-@router.put("/schedules/{type}", responses=missing("There is no such type of job"))
+@router.put(
+    "/schedules/{type}",
+    summary="Change when a job runs by itself",
+    responses=missing("There is no such type of job"),
+)
 async def set_schedule(
     parts: PartsDep,
     type: str,  # noqa: A002 (the contract's name)
@@ -86,34 +90,34 @@ async def set_schedule(
 
 
 # Before /{id}, which would take the name for a number.
-@router.delete("/history")
+@router.delete("/history", summary="Forget the jobs that have ended")
 async def clear_history(parts: PartsDep) -> schemas.Message:
     """Forget the jobs that have ended."""
     count = await in_state(parts.queue.jobs.clear_history)
     return schemas.Message(message=f"Cleared {count} job(s) from history")
 
 
-@router.get("/{job_id}", responses=NO_JOB)
+@router.get("/{job_id}", summary="One job", responses=NO_JOB)
 async def job(parts: PartsDep, job_id: JobId) -> schemas.JobRow:
     """One job."""
     return _row(_there(await in_state(parts.queue.jobs.get, job_id)))
 
 
-@router.delete("/{job_id}", responses=NO_JOB)
+@router.delete("/{job_id}", summary="Cancel a job", responses=NO_JOB)
 async def cancel(parts: PartsDep, job_id: JobId) -> schemas.Message:
     """Cancel a queued job; a running one is asked to stop, and the second time cut off."""
     after = _there(await in_state(parts.queue.cancel, job_id))
     return schemas.Message(message=_ending(after))
 
 
-@router.post("/{job_id}/stop", responses=NO_JOB)
+@router.post("/{job_id}/stop", summary="Ask a job to stop", responses=NO_JOB)
 async def stop(parts: PartsDep, job_id: JobId) -> schemas.Message:
     """Cancel a queued job, ask a running one to stop."""
     after = _there(await in_state(parts.queue.stop, job_id))
     return schemas.Message(message=_ending(after))
 
 
-@router.post("/{job_id}/retry", responses={**NO_JOB, **TAKEN})
+@router.post("/{job_id}/retry", summary="Queue a failed job again", responses={**NO_JOB, **TAKEN})
 async def retry(parts: PartsDep, job_id: JobId) -> schemas.Queued:
     """Queue a job again that failed or was cancelled; it goes on where it had stopped."""
     before = _there(await in_state(parts.queue.jobs.get, job_id))

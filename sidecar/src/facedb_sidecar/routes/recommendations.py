@@ -54,7 +54,7 @@ class Action(Enum):
     LINK_ENTITY = "link-entity"
 
 
-@router.get("")
+@router.get("", summary="Recommendations: none")
 async def listing(
     limit: Annotated[int, Query(ge=0, le=10_000)] = 100,
     offset: Annotated[int, Query(ge=0, le=LARGEST)] = 0,
@@ -63,37 +63,42 @@ async def listing(
     return schemas.RecommendationList(recommendations=[], total=0)
 
 
-@router.get("/counts")
+@router.get("/counts", summary="How many recommendations wait: none")
 async def counts() -> schemas.Counts:
     """None; the dashboard fails without this answer."""
     return schemas.Counts(counts={}, total_pending=0)
 
 
-@router.get("/analysis/types")
+@router.get("/analysis/types", summary="Kinds of analysis: none")
 async def analysis_types() -> schemas.AnalysisTypes:
     """None."""
     return schemas.AnalysisTypes(types=[])
 
 
-@router.post("/analysis/{type}/run", responses=refused(400, "There is no such analysis"))
+@router.post(
+    "/analysis/{type}/run",
+    summary="Run an analysis: refused",
+    status_code=400,
+    responses=refused(400, "There is no such analysis"),
+)
 async def run_analysis(type: str) -> None:  # noqa: A002 (the contract's name)
     """There is nothing to run."""
     raise HTTPException(400, f"Unknown analysis type: {type}. This sidecar does not analyse the library")
 
 
-@router.get("/analysis/runs")
+@router.get("/analysis/runs", summary="Runs of analyses: none")
 async def analysis_runs(limit: Annotated[int, Query(ge=0, le=10_000)] = 20) -> list[schemas.AnalysisRun]:
     """None."""
     return []
 
 
-@router.get("/analysis/runs/{run_id}", responses=NOT_FOUND)
+@router.get("/analysis/runs/{run_id}", summary="One run: there is none", responses=NOT_FOUND)
 async def analysis_run(run_id: Id) -> schemas.AnalysisRun:
     """There is none."""
     raise HTTPException(404, "Analysis run not found")
 
 
-@router.get("/stash/status")
+@router.get("/stash/status", summary="Does Stash answer")
 async def stash_status(parts: PartsDep) -> schemas.StashConnection:
     """Whether Stash answers now."""
     if parts.stash is None:
@@ -108,26 +113,31 @@ async def stash_status(parts: PartsDep) -> schemas.StashConnection:
     return schemas.StashConnection(connected=said.connected, url=url, error=said.error)
 
 
-@router.get("/scene/{scene_id}", responses=NOT_DONE)
+@router.get(
+    "/scene/{scene_id}",
+    summary="A scene beside a recommendation: refused",
+    status_code=501,
+    responses=NOT_DONE,
+)
 async def scene(scene_id: Key) -> None:
     """Scenes are shown beside recommendations, of which there are none."""
     _not_done("show scenes")
 
 
-@router.get("/settings", responses=STATE)
+@router.get("/settings", summary="What the plugin keeps for its pages", responses=STATE)
 async def display_settings(parts: PartsDep) -> schemas.DisplaySettings:
     """What the plugin keeps for its pages."""
     return schemas.DisplaySettings(settings=await in_state(parts.state.entries.all, DISPLAY))
 
 
-@router.get("/settings/{key}", responses=STATE)
+@router.get("/settings/{key}", summary="One thing that the plugin keeps", responses=STATE)
 async def display_setting(parts: PartsDep, key: Key) -> schemas.DisplaySetting:
     """One of them; null: never set."""
     value = await in_state(parts.state.entries.get, DISPLAY + key)
     return schemas.DisplaySetting(key=key, value=value)
 
 
-@router.post("/settings/{key}", responses=STATE)
+@router.post("/settings/{key}", summary="Keep something for the plugin", responses=STATE)
 async def set_display_setting(
     parts: PartsDep, key: Key, new: schemas.NewDisplayValue
 ) -> schemas.DisplaySetting:
@@ -145,7 +155,7 @@ async def set_display_setting(
     return schemas.DisplaySetting(key=key, value=new.value)
 
 
-@router.get("/upstream/field-config/{endpoint_b64}")
+@router.get("/upstream/field-config/{endpoint_b64}", summary="Which fields of a stash-box are watched: none")
 async def field_config(endpoint_b64: str) -> schemas.FieldConfig:
     """No field of any stash-box is watched."""
     try:
@@ -155,55 +165,80 @@ async def field_config(endpoint_b64: str) -> schemas.FieldConfig:
     return schemas.FieldConfig(endpoint=endpoint, fields={})
 
 
-@router.post("/upstream/field-config/{endpoint_b64}", responses=NOT_DONE)
+@router.post(
+    "/upstream/field-config/{endpoint_b64}",
+    summary="Choose fields to watch: refused",
+    status_code=501,
+    responses=NOT_DONE,
+)
 async def set_field_config(endpoint_b64: str) -> None:
     """No field is watched, so there is nothing to choose."""
     _not_done("watch stash-boxes for changes")
 
 
-@router.post("/actions/batch-dismiss")
+@router.post("/actions/batch-dismiss", summary="Dismiss recommendations: none")
 async def batch_dismiss() -> schemas.Dismissed:
     """There are none to dismiss."""
     return schemas.Dismissed()
 
 
-@router.post("/actions/accept-all-fingerprint-matches")
+@router.post("/actions/accept-all-fingerprint-matches", summary="Accept every match: none")
 async def accept_all() -> schemas.Accepted:
     """There are none to accept."""
     return schemas.Accepted()
 
 
-@router.post("/actions/accept-fingerprint-match", responses=NOT_FOUND)
+@router.post(
+    "/actions/accept-fingerprint-match",
+    summary="Accept a match: there is none",
+    status_code=404,
+    responses=NOT_FOUND,
+)
 async def accept_one() -> None:
     """There is none of this id."""
     raise HTTPException(404, "Recommendation not found")
 
 
-@router.post("/actions/{action}", responses=NOT_DONE)
+@router.post("/actions/{action}", summary="Change the library: refused", status_code=501, responses=NOT_DONE)
 async def act(action: Action) -> None:
     """What the reference would do to the library; Stash itself can do it."""
     _not_done(action.value.replace("-", " "))
 
 
-@router.get("/{rec_id}", responses=NOT_FOUND)
+@router.get("/{rec_id}", summary="One recommendation: there is none", responses=NOT_FOUND)
 async def one(rec_id: Id) -> schemas.Recommendation:
     """There is none."""
     raise HTTPException(404, "Recommendation not found")
 
 
-@router.post("/{rec_id}/resolve", responses=NOT_FOUND)
+@router.post(
+    "/{rec_id}/resolve",
+    summary="Resolve a recommendation: there is none",
+    status_code=404,
+    responses=NOT_FOUND,
+)
 async def resolve(rec_id: Id) -> None:
     """There is none."""
     raise HTTPException(404, "Recommendation not found")
 
 
-@router.post("/{rec_id}/dismiss", responses=NOT_FOUND)
+@router.post(
+    "/{rec_id}/dismiss",
+    summary="Dismiss a recommendation: there is none",
+    status_code=404,
+    responses=NOT_FOUND,
+)
 async def dismiss(rec_id: Id) -> None:
     """There is none."""
     raise HTTPException(404, "Recommendation not found")
 
 
-@router.post("/{rec_id}/dismiss-upstream", responses=NOT_FOUND)
+@router.post(
+    "/{rec_id}/dismiss-upstream",
+    summary="Dismiss an upstream change: there is none",
+    status_code=404,
+    responses=NOT_FOUND,
+)
 async def dismiss_upstream(rec_id: Id) -> None:
     """There is none."""
     raise HTTPException(404, "Recommendation not found")

@@ -19,7 +19,7 @@ router = APIRouter(prefix="/settings", tags=["settings"], responses={**COMMON, *
 UNKNOWN = missing("There is no such setting")
 
 
-@router.get("", response_model_exclude_none=True)
+@router.get("", summary="Every setting", response_model_exclude_none=True)
 async def all_settings(parts: PartsDep) -> schemas.AllSettings:
     """Every setting with its limits and default, under the headings of the page."""
     chosen = parts.preferences.all()
@@ -39,7 +39,9 @@ async def all_settings(parts: PartsDep) -> schemas.AllSettings:
 
 
 @router.put(
-    "", responses={422: {"model": schemas.PartlyStoredDetail | Unfit, "description": "Some were refused"}}
+    "",
+    summary="Change several settings",
+    responses={422: {"model": schemas.PartlyStoredDetail | Unfit, "description": "Some were refused"}},
 )
 async def set_many(parts: PartsDep, new: schemas.NewValues) -> schemas.StoredAll:
     """Change several: what is valid is stored also when something else is not."""
@@ -52,20 +54,20 @@ async def set_many(parts: PartsDep, new: schemas.NewValues) -> schemas.StoredAll
 # Before /{key}, which would take these names for settings.
 
 
-@router.get("/endpoint-priorities")
+@router.get("/endpoint-priorities", summary="The stash-boxes in their order")
 async def priorities(parts: PartsDep) -> schemas.Endpoints:
     """The stash-boxes, the most important first; none while Stash does not answer."""
     return schemas.Endpoints(endpoints=await endpoints_if_any(parts))
 
 
-@router.post("/endpoint-priorities")
+@router.post("/endpoint-priorities", summary="Order the stash-boxes")
 async def set_priorities(parts: PartsDep, new: schemas.Priorities) -> schemas.Success:
     """Order the stash-boxes."""
     await in_state(parts.state.entries.set, {PRIORITIES: list(dict.fromkeys(new.endpoints))})
     return schemas.Success()
 
 
-@router.post("/endpoint-disable")
+@router.post("/endpoint-disable", summary="Leave a stash-box out")
 async def disable(parts: PartsDep, switch: schemas.EndpointSwitch) -> schemas.Success:
     """Leave a stash-box out."""
     entries = parts.state.entries
@@ -75,21 +77,21 @@ async def disable(parts: PartsDep, switch: schemas.EndpointSwitch) -> schemas.Su
     return schemas.Success()
 
 
-@router.post("/endpoint-enable")
+@router.post("/endpoint-enable", summary="Take a stash-box in again")
 async def enable(parts: PartsDep, switch: schemas.EndpointSwitch) -> schemas.Success:
     """Take a stash-box in again."""
     await in_state(parts.state.entries.delete, DISABLED + switch.endpoint)
     return schemas.Success()
 
 
-@router.get("/{key}", response_model_exclude_none=True, responses=UNKNOWN)
+@router.get("/{key}", summary="One setting", response_model_exclude_none=True, responses=UNKNOWN)
 async def one_setting(parts: PartsDep, key: str) -> schemas.KeyedSetting:
     """One setting."""
     chosen = _known(parts.preferences, key)
     return schemas.KeyedSetting(key=key, **_setting(chosen).model_dump())
 
 
-@router.put("/{key}", responses=UNKNOWN)
+@router.put("/{key}", summary="Change a setting", responses=UNKNOWN)
 async def set_one(parts: PartsDep, key: str, new: schemas.NewValue) -> schemas.Stored:
     """Change one."""
     _known(parts.preferences, key)
@@ -99,7 +101,7 @@ async def set_one(parts: PartsDep, key: str, new: schemas.NewValue) -> schemas.S
     return schemas.Stored(key=key, value=stored[key], is_override=True)
 
 
-@router.delete("/{key}", responses=UNKNOWN)
+@router.delete("/{key}", summary="Set a setting back to its default", responses=UNKNOWN)
 async def reset(parts: PartsDep, key: str) -> schemas.Stored:
     """Go back to the default of this hardware."""
     _known(parts.preferences, key)

@@ -16,7 +16,7 @@ from facedb_sidecar.stash.client import StashClient
 router = APIRouter(tags=["stash"], responses=COMMON | STASH_ANSWERS)
 
 
-@router.get("/stashbox/performer/{endpoint}/{stashdb_id}")
+@router.get("/stashbox/performer/{endpoint}/{stashdb_id}", summary="A performer of a stash-box")
 async def stashbox_performer(
     endpoint: str, stashdb_id: str, stash: StashDep, boxes: BoxesDep
 ) -> schemas.BoxPerformer:
@@ -28,7 +28,7 @@ async def stashbox_performer(
     return schemas.BoxPerformer(**stash_fields(person), stash_ids=[who])
 
 
-@router.post("/stash/search-performers")
+@router.post("/stash/search-performers", summary="Search the library's performers")
 async def search_performers(request: schemas.SearchRequest, stash: StashDep) -> list[schemas.FoundPerformer]:
     """Performers of the library by a part of a name or alias, at most ten."""
     with stash_answers():
@@ -36,7 +36,7 @@ async def search_performers(request: schemas.SearchRequest, stash: StashDep) -> 
     return [_found(stash, performer) for performer in found]
 
 
-@router.post("/stash/create-performer")
+@router.post("/stash/create-performer", summary="Make a performer from a stash-box, and add it")
 async def create_performer(
     request: schemas.CreateRequest, stash: StashDep, boxes: BoxesDep
 ) -> schemas.Created:
@@ -50,7 +50,7 @@ async def create_performer(
     return schemas.Created(performer_id=performer.id, name=performer.name, created=created)
 
 
-@router.post("/stash/link-performer")
+@router.post("/stash/link-performer", summary="Add a performer of the library")
 async def link_performer(request: schemas.LinkRequest, stash: StashDep) -> schemas.Linked:
     """Add a performer of the library, and on request give it the stash ids; those that are there stay."""
     with stash_answers():

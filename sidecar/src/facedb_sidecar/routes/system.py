@@ -22,19 +22,23 @@ router = APIRouter(prefix="/system", tags=["system"], responses={**COMMON, **STA
 NO_STASH = "STASH_URL env var not set"
 
 
-@router.get("/info")
+@router.get("/info", summary="The machine, as this sidecar may use it")
 async def info(request: Request, parts: PartsDep) -> schemas.SystemInfo:
     """Version, uptime and hardware; the plugin's Settings page needs all of it."""
     return await asyncio.to_thread(_info, parts, str(request.app.version))
 
 
-@router.get("/stashbox-connections")
+@router.get("/stashbox-connections", summary="The stash-boxes that Stash knows")
 async def connections(parts: PartsDep) -> schemas.Connections:
     """The stash-boxes of Stash's settings; none while Stash does not answer."""
     return schemas.Connections(connections=await endpoints_if_any(parts))
 
 
-@router.post("/refresh-stashbox-config", responses=refused(502, "Stash does not answer"))
+@router.post(
+    "/refresh-stashbox-config",
+    summary="Ask Stash for its stash-boxes again",
+    responses=refused(502, "Stash does not answer"),
+)
 async def refresh(parts: PartsDep) -> schemas.Refreshed:
     """Ask Stash again; they are never kept, so this only says whether it works."""
     if parts.stash is None:

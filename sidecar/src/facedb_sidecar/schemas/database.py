@@ -17,6 +17,21 @@ class DatabaseInfo(BaseModel):
     created_at: str | None
     tattoo_embedding_count: int | None = None
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "version": "2026.02.18",
+                    "performer_count": 108001,
+                    "face_count": 366794,
+                    "sources": ["stashdb"],
+                    "created_at": "2026-02-18T03:00:00Z",
+                    "tattoo_embedding_count": None,
+                }
+            ]
+        }
+    )
+
 
 class UpdateCheck(BaseModel):
     """``GET /database/check-update``."""
@@ -57,6 +72,10 @@ class UpdateStarted(BaseModel):
     job_id: str = Field(examples=["3f9c1a7be204"], description="12 hexadecimal digits.")
     status: Literal["started"] = "started"
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"job_id": "3f9c1a7be204", "status": "started"}]}
+    )
+
 
 class UpdateProgress(BaseModel):
     """``GET /database/update/status``."""
@@ -68,3 +87,17 @@ class UpdateProgress(BaseModel):
     current_version: str | None
     target_version: str | None
     error: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "downloading",
+                    "progress_pct": 14,
+                    "current_version": "2026.02.12",
+                    "target_version": "2026.02.18",
+                    "error": None,
+                }
+            ]
+        }
+    )

@@ -17,3 +17,15 @@ class Unfit(BaseModel):
     """422 where a route has a 422 of its own beside: what does not fit the schema, and where."""
 
     detail: list[dict[str, object]]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "detail": [
+                        {"type": "missing", "loc": ["body", "value"], "msg": "Field required", "input": {}}
+                    ]
+                }
+            ]
+        }
+    )

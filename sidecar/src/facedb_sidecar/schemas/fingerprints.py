@@ -24,6 +24,26 @@ class FingerprintProgress(BaseModel):
     error_message: str | None = None
     message: str | None = None
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "running",
+                    "total_scenes": 120,
+                    "processed_scenes": 36,
+                    "successful": 34,
+                    "failed": 1,
+                    "skipped": 1,
+                    "progress_pct": 30.0,
+                    "current_scene_id": 41,
+                    "current_scene_title": None,
+                    "error_message": None,
+                    "message": None,
+                }
+            ]
+        }
+    )
+
 
 class FingerprintStatus(BaseModel):
     """``GET .../status``: of scenes."""
@@ -77,9 +97,19 @@ class Marked(BaseModel):
     marked_for_refresh: int
     scene_ids: list[int]
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"marked_for_refresh": 2, "scene_ids": [41, 42]}]}
+    )
+
 
 class AllMarked(BaseModel):
     """``POST .../refresh-all``."""
 
     marked_for_refresh: int
     message: str
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"marked_for_refresh": 120, "message": "All 120 fingerprints marked for refresh"}]
+        }
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Health(BaseModel):
@@ -16,12 +16,30 @@ class Health(BaseModel):
     face_count: int = Field(default=0, description="Gaps included", examples=[366794])
     version: str | None = Field(default=None, description="Of the sidecar's API", examples=["0.1.2"])
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "healthy",
+                    "database_loaded": True,
+                    "performer_count": 108001,
+                    "face_count": 366794,
+                    "version": "0.1.2",
+                }
+            ]
+        }
+    )
+
 
 class FfmpegHealth(BaseModel):
     """``GET /health/ffmpeg``: both say the same."""
 
     ffmpeg_available: bool
     v2_endpoint_ready: bool
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ffmpeg_available": True, "v2_endpoint_ready": True}]}
+    )
 
 
 class RateLimiterHealth(BaseModel):
@@ -32,6 +50,20 @@ class RateLimiterHealth(BaseModel):
     avg_wait_time: float = Field(default=0.0, description="Seconds")
     queue_size: int = 0
     requests_per_second: float = 0.0
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "total_requests": 420,
+                    "total_wait_time": 12.5,
+                    "avg_wait_time": 0.03,
+                    "queue_size": 0,
+                    "requests_per_second": 5.0,
+                }
+            ]
+        }
+    )
 
 
 class Device(BaseModel):
@@ -63,6 +95,24 @@ class Ready(BaseModel):
         description="What works less well than asked for", examples=[["body: pose_landmarker is missing"]]
     )
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ready": True,
+                    "version": "2026.02.18",
+                    "digest": "sha256:9f86d081884c7d65",
+                    "performer_count": 108001,
+                    "face_count": 366794,
+                    "device": {"requested": "gpu", "provider": "CUDAExecutionProvider"},
+                    "self_check": {"passed": True, "checked": 64},
+                    "search": "wide",
+                    "warnings": [],
+                }
+            ]
+        }
+    )
+
 
 class NotReady(BaseModel):
     """``GET /ready`` with 503. In a cluster ``failed`` is final for this process."""
@@ -72,3 +122,17 @@ class NotReady(BaseModel):
     reason: str = Field(examples=["CorruptIndex"])
     message: str = Field(examples=["face_arcface.voy does not open"])
     version: str | None = None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ready": False,
+                    "state": "failed",
+                    "reason": "CorruptIndex",
+                    "message": "face_arcface.voy does not open",
+                    "version": None,
+                }
+            ]
+        }
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class ModelFacts(BaseModel):
@@ -25,6 +25,25 @@ class ModelsStatus(BaseModel):
 
     models: dict[str, ModelFacts]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "models": {
+                        "facenet512": {
+                            "status": "installed",
+                            "file": "facenet512.onnx",
+                            "size": 93985006,
+                            "group": "face_recognition",
+                            "description": "FaceNet512 face embeddings",
+                            "verified_by": "sha256",
+                        }
+                    }
+                }
+            ]
+        }
+    )
+
 
 class DownloadStarted(BaseModel):
     """``POST /models/download/{name}``."""
@@ -32,11 +51,17 @@ class DownloadStarted(BaseModel):
     status: Literal["download_started"] = "download_started"
     model: str
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "download_started", "model": "arcface"}]}
+    )
+
 
 class AllDownloadsStarted(BaseModel):
     """``POST /models/download-all``."""
 
     status: Literal["download_started"] = "download_started"
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "download_started"}]})
 
 
 class DownloadProgress(BaseModel):
@@ -54,6 +79,25 @@ class DownloadsProgress(BaseModel):
     """``GET /models/download-progress``: by name; empty before any download."""
 
     progress: dict[str, DownloadProgress]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "progress": {
+                        "arcface": {
+                            "model_name": "arcface",
+                            "downloaded_bytes": 68282154,
+                            "total_bytes": 136564309,
+                            "status": "downloading",
+                            "error": None,
+                            "percent": 50.0,
+                        }
+                    }
+                }
+            ]
+        }
+    )
 
 
 class Can(BaseModel):
@@ -75,4 +119,31 @@ class Capabilities(BaseModel):
         default_factory=dict,
         description="Signal → why it is not there.",
         examples=[{"body": "pose_landmarker_lite.task is not in the models folder"}],
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "capabilities": {
+                        "upstream_sync": True,
+                        "duplicate_detection_basic": True,
+                        "identification": True,
+                        "tattoo_signal": False,
+                        "body_signal": False,
+                    },
+                    "models": {
+                        "facenet512": {
+                            "status": "installed",
+                            "file": "facenet512.onnx",
+                            "size": 93985006,
+                            "group": "face_recognition",
+                            "description": "FaceNet512 face embeddings",
+                            "verified_by": "sha256",
+                        }
+                    },
+                    "missing": {"body": "pose_landmarker_lite.task is not in the models folder"},
+                }
+            ]
+        }
     )

@@ -49,6 +49,8 @@ class JobList(BaseModel):
 
     jobs: list[JobRow]
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"jobs": [_JOB]}]})
+
 
 class NewJob(BaseModel):
     """``POST /queue``."""
@@ -79,6 +81,10 @@ class QueueStatus(BaseModel):
     running: int
     running_jobs: list[JobRow]
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"queued": 0, "running": 1, "running_jobs": [_JOB]}]}
+    )
+
 
 class Interval(BaseModel):
     """A choice of the page of schedules."""
@@ -106,6 +112,28 @@ class JobTypes(BaseModel):
 
     types: list[JobType]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "types": [
+                        {
+                            "type_id": "database_update",
+                            "display_name": "Database Update",
+                            "description": "Brings the newest release",
+                            "resource": "light",
+                            "default_priority": 10,
+                            "supports_incremental": False,
+                            "schedulable": True,
+                            "default_interval_hours": 24,
+                            "allowed_intervals": [{"hours": 24, "label": "Every day"}],
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
 
 class ScheduleRow(BaseModel):
     """When a kind of job runs by itself."""
@@ -122,6 +150,25 @@ class ScheduleList(BaseModel):
     """``GET /queue/schedules``."""
 
     schedules: list[ScheduleRow]
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "schedules": [
+                        {
+                            "type": "database_update",
+                            "enabled": True,
+                            "interval_hours": 24.0,
+                            "priority": 10,
+                            "last_run_at": None,
+                            "next_run_at": "2026-02-19T09:30:00",
+                        }
+                    ]
+                }
+            ]
+        }
+    )
 
 
 class NewSchedule(BaseModel):

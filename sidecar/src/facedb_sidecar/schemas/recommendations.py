@@ -20,6 +20,24 @@ class Recommendation(BaseModel):
     created_at: str
     updated_at: str
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 7,
+                    "type": "duplicate_performer",
+                    "status": "pending",
+                    "target_type": "performer",
+                    "target_id": "12",
+                    "details": {},
+                    "confidence": 1.0,
+                    "created_at": "2026-02-18T09:30:00",
+                    "updated_at": "2026-02-18T09:30:00",
+                }
+            ]
+        }
+    )
+
 
 class RecommendationList(BaseModel):
     """``GET /recommendations``."""
@@ -52,6 +70,8 @@ class AnalysisTypes(BaseModel):
 
     types: list[AnalysisType]
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"types": []}]})
+
 
 class AnalysisRun(BaseModel):
     """One run of an analysis."""
@@ -65,6 +85,24 @@ class AnalysisRun(BaseModel):
     items_processed: int | None
     recommendations_created: int
     error_message: str | None
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 3,
+                    "type": "duplicate_performer",
+                    "status": "completed",
+                    "started_at": "2026-02-18T09:30:00",
+                    "completed_at": "2026-02-18T09:31:00",
+                    "items_total": 120,
+                    "items_processed": 120,
+                    "recommendations_created": 0,
+                    "error_message": None,
+                }
+            ]
+        }
+    )
 
 
 class StashConnection(BaseModel):
@@ -84,12 +122,20 @@ class DisplaySettings(BaseModel):
 
     settings: dict[str, Any]
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"settings": {"normalize_enum_display": True}}]}
+    )
+
 
 class DisplaySetting(BaseModel):
     """One of them; null: never set."""
 
     key: str
     value: Any
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"key": "normalize_enum_display", "value": True}]}
+    )
 
 
 class NewDisplayValue(BaseModel):
@@ -113,6 +159,10 @@ class FieldConfig(BaseModel):
     endpoint: str
     fields: dict[str, MonitoredField]
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"endpoint": "https://stashdb.org/graphql", "fields": {}}]}
+    )
+
 
 class Accepted(BaseModel):
     """Of no pending recommendations, none was accepted."""
@@ -120,9 +170,13 @@ class Accepted(BaseModel):
     success: bool = True
     accepted_count: int = 0
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"success": True, "accepted_count": 0}]})
+
 
 class Dismissed(BaseModel):
     """Of no pending recommendations, none was dismissed."""
 
     success: bool = True
     dismissed_count: int = 0
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"success": True, "dismissed_count": 0}]})

@@ -50,6 +50,25 @@ class KeyedSetting(Setting):
 
     key: str
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "key": "num_frames",
+                    "value": 30,
+                    "default": 30,
+                    "is_override": False,
+                    "type": "int",
+                    "label": "Frames Per Scene",
+                    "description": "Frames of a scene in which faces are searched",
+                    "min": 10,
+                    "max": 200,
+                    "applies": "next request",
+                }
+            ]
+        }
+    )
+
 
 class Category(BaseModel):
     """Settings under one heading."""
@@ -67,6 +86,36 @@ class AllSettings(BaseModel):
     waiting_for_load: list[str] = Field(description="Changed settings that count after the next load")
     warning: str | None = Field(
         default=None, description="Why settings will not outlive this process; null: they will"
+    )
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "hardware_tier": "cpu",
+                    "categories": {
+                        "recognition": {
+                            "label": "Recognition",
+                            "order": 2,
+                            "settings": {
+                                "num_frames": {
+                                    "value": 30,
+                                    "default": 30,
+                                    "is_override": False,
+                                    "type": "int",
+                                    "label": "Frames Per Scene",
+                                    "description": "Frames of a scene in which faces are searched",
+                                    "min": 10,
+                                    "max": 200,
+                                    "applies": "next request",
+                                }
+                            },
+                        }
+                    },
+                    "waiting_for_load": [],
+                }
+            ]
+        }
     )
 
 
@@ -102,6 +151,8 @@ class StoredAll(BaseModel):
     """Answer to ``PUT /settings``."""
 
     stored: dict[str, Value]
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"stored": {"num_frames": 45}}]})
 
 
 class PartlyStored(BaseModel):
@@ -144,6 +195,23 @@ class Endpoints(BaseModel):
 
     endpoints: list[Endpoint]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "endpoints": [
+                        {
+                            "endpoint": "https://stashdb.org/graphql",
+                            "name": "StashDB",
+                            "domain": "stashdb.org",
+                            "enabled": True,
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
 
 class Priorities(BaseModel):
     """``POST /settings/endpoint-priorities``: the most important first."""
@@ -168,3 +236,5 @@ class Success(BaseModel):
     """It was done."""
 
     success: bool = True
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"success": True}]})

@@ -58,8 +58,43 @@ class Connections(BaseModel):
 
     connections: list[Endpoint]
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "connections": [
+                        {
+                            "endpoint": "https://stashdb.org/graphql",
+                            "name": "StashDB",
+                            "domain": "stashdb.org",
+                            "enabled": True,
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
 
 class Refreshed(Connections):
     """``POST /system/refresh-stashbox-config``."""
 
     endpoints_loaded: int
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "connections": [
+                        {
+                            "endpoint": "https://stashdb.org/graphql",
+                            "name": "StashDB",
+                            "domain": "stashdb.org",
+                            "enabled": True,
+                        }
+                    ],
+                    "endpoints_loaded": 1,
+                }
+            ]
+        }
+    )
