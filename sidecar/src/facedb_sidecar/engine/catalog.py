@@ -7,6 +7,7 @@ all performers lie in one piece of bytes, and a Performer is made only for an an
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from facedb_sidecar.engine.errors import LoadError
+from facedb_sidecar.engine.slices import Sliced
 
 GAP = -1
 
 
-@dataclass(frozen=True)
-class Performer:
+class Performer(msgspec.Struct, frozen=True, array_like=True):
     """A performer as a match shows it. ``endpoint`` is a stash-box domain such as stashdb.org."""
 
     universal_id: str
@@ -40,19 +41,10 @@ class _Stored(msgspec.Struct):
     image_url: str | None = None
 
 
-class _Kept(msgspec.Struct, array_like=True):
-    """A performer as it lies in the bytes."""
-
-    universal_id: str
-    name: str | None
-    country: str | None
-    image_url: str | None
-
-
 _STORED = msgspec.json.Decoder(_Stored)
-_PERFORMERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_FACES = msgspec.json.Decoder(list[str | None])
-_KEPT = msgspec.msgpack.Decoder(_Kept)
+_PERFORMERS = Sliced(msgspec.json.Decoder(dict[str, msgspec.Raw]), re.compile(rb'\}(\s*,\s*)"'))
+_FACES = Sliced(msgspec.json.Decoder(list[str | None]), re.compile(rb'(?:"|null)(\s*,\s*)(?:"|null)'))
+_KEPT = msgspec.msgpack.Decoder(Performer)
 _KEEP = msgspec.msgpack.Encoder()
 
 
@@ -86,17 +78,7 @@ class Catalog:
         if owner == GAP:
             return None
         start = int(self._ends[owner - 1]) if owner else 0
-        kept = _KEPT.decode(memoryview(self._bytes)[start : int(self._ends[owner])])
-        # Only the first colon divides: an id may hold others.
-        endpoint, colon, rest = kept.universal_id.partition(":")
-        return Performer(
-            universal_id=kept.universal_id,
-            endpoint=endpoint if colon else None,
-            stashbox_id=rest if colon else kept.universal_id,
-            name="Unknown" if kept.name is None else kept.name,
-            country=kept.country,
-            image_url=kept.image_url,
-        )
+        return _KEPT.decode(memoryview(self._bytes)[start : int(self._ends[owner])])
 
     @classmethod
     def of(cls, faces: Sequence[str | None], performers: Mapping[str, Mapping[str, object]]) -> Catalog:
@@ -127,25 +109,37 @@ def _catalog(faces_json: bytes, performers_json: bytes) -> Catalog:
 
     def keep(universal_id: str, stored: _Stored) -> None:
         places[universal_id] = len(ends)
-        _KEEP.encode_into(_Kept(universal_id, stored.name, stored.country, stored.image_url), kept, -1)
+        _KEEP.encode_into(_performer(universal_id, stored), kept, -1)
         ends.append(len(kept))
 
     with _Shape("performers.json must be an object of objects with name, country and image_url"):
-        for universal_id, raw in _PERFORMERS.decode(performers_json).items():
-            keep(universal_id, _STORED.decode(raw))
+        for part in _PERFORMERS.parts(performers_json):
+            for universal_id, raw in part.items():
+                keep(universal_id, _STORED.decode(raw))
     count = len(ends)
+    owners = []
     with _Shape("faces.json must be an array of ids and nulls"):
-        faces = _FACES.decode(faces_json)
-    faces.append(None)
-    try:
-        owners = np.fromiter(map(places.__getitem__, faces), np.int32, len(faces))
-    except KeyError:
-        # Faces of somebody who is not among the performers: shown as Unknown.
-        for unknown in dict.fromkeys(faces):
-            if unknown is not None and unknown not in places:
-                keep(unknown, _Stored())
-        owners = np.fromiter(map(places.__getitem__, faces), np.int32, len(faces))
-    return Catalog(owners, count, bytes(kept), np.array(ends, np.int64))
+        for faces in _FACES.parts(faces_json):
+            # Faces of somebody who is not among the performers: shown as Unknown.
+            for unknown in [each for each in faces if each not in places]:
+                if unknown is not None and unknown not in places:
+                    keep(unknown, _Stored())
+            owners.append(np.fromiter(map(places.__getitem__, faces), np.int32, len(faces)))
+    owners.append(np.array([GAP], np.int32))
+    return Catalog(np.concatenate(owners), count, bytes(kept), np.array(ends, np.int64))
+
+
+def _performer(universal_id: str, stored: _Stored) -> Performer:
+    # Only the first colon divides: an id may hold others.
+    endpoint, colon, rest = universal_id.partition(":")
+    return Performer(
+        universal_id=universal_id,
+        endpoint=endpoint if colon else None,
+        stashbox_id=rest if colon else universal_id,
+        name="Unknown" if stored.name is None else stored.name,
+        country=stored.country,
+        image_url=stored.image_url,
+    )
 
 
 class _Shape:
