@@ -29,6 +29,7 @@ def test_the_plain_way_and_the_engine_give_the_same_answers(
 ) -> None:
     monkeypatch.setattr(matching, "BATCHES", 2)
     monkeypatch.setattr(matching, "SINGLES", 4)
+    monkeypatch.setattr(matching, "ROUNDS", 1)
     monkeypatch.setattr(recall, "QUERIES", 20)
 
     compared, found = matching.compare(folder), recall.recall(folder)

@@ -24,7 +24,8 @@ def _matching(match: Mapping[str, Any] | None) -> Iterator[Bar]:
             yield Bar(name, None, at_most, "not asked for")
             continue
         plain, ours, wide = (match[kind][way]["wall"] for way in ("plain", "parity", "wide"))
-        note = f"{ours:.2f} to {plain:.2f} ms: {plain / ours:.1f} x faster; wide {wide:.2f} ms"
+        cpu = match[kind]["parity"]["cpu"] / match[kind]["plain"]["cpu"]
+        note = f"{ours:.2f} to {plain:.2f} ms: {plain / ours:.1f} x faster; CPU {cpu:.2f}; wide {wide:.2f} ms"
         if "exact" in match[kind]:
             note += f", exact {match[kind]['exact']['wall']:.0f} ms"
         yield Bar(name, ours / plain, at_most, note, digits=3)

@@ -8,7 +8,7 @@ engine and by matching.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -199,25 +199,37 @@ class FaceIndex:
 
 def search_both(
     facenet: FaceIndex, arcface: FaceIndex, queries: tuple[Vector, Vector], k: int
-) -> tuple[Neighbours, Neighbours]:
-    """Ask both indices for the same faces, side by side: (m, 512) float32 each."""
+) -> Iterator[tuple[Neighbours, Neighbours]]:
+    """Ask both indices for the same faces, side by side.
+
+    Args:
+        facenet: an index.
+        arcface: the other, of the same faces.
+        queries: (m, 512) float32 each, of any length.
+        k: how many neighbours, at most.
+
+    Yields:
+        What was found for the first faces, for those after them, and so on: some are judged while others
+        are still searched for.
+    """
     count = len(queries[0])
     units = _unit(np.concatenate(queries))
-    sides = ((facenet, units[:count]), (arcface, units[count:]))
+    sides = (facenet, units[:count]), (arcface, units[count:])
     if facenet.width is None:
         # Comparing all vectors with all faces is one large product, which has threads of its own.
-        near, also = (index.near(unit, k) for index, unit in sides)
-        return near, also
+        yield facenet.near(units[:count], k), arcface.near(units[count:], k)
+        return
     if count == 1:
         other = _POOL.submit(arcface.near, units[1:], k)
-        return facenet.near(units[:1], k), other.result()
+        yield facenet.near(units[:1], k), other.result()
+        return
     share = max(1, min(SHARE, count // CORES))
     running = [
-        [_POOL.submit(index.near, unit[i : i + share], k) for i in range(0, count, share)]
-        for index, unit in sides
+        [_POOL.submit(index.near, unit[i : i + share], k) for index, unit in sides]
+        for i in range(0, count, share)
     ]
-    first, second = ([future.result() for future in side] for side in running)
-    return _together(first), _together(second)
+    for near, also in running:
+        yield near.result(), also.result()
 
 
 def _unit(vectors: Vector) -> Vector:
@@ -226,11 +238,6 @@ def _unit(vectors: Vector) -> Vector:
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors)) + TINY
         unit: Vector = (vectors / lengths[:, None]).astype(np.float32, copy=False)
     return unit
-
-
-def _together(parts: Sequence[Neighbours]) -> Neighbours:
-    labels = np.concatenate([part.labels for part in parts])
-    return Neighbours(labels, np.concatenate([part.distances for part in parts]))
 
 
 def open_indices(folder: Path, search: str = "wide") -> tuple[FaceIndex, FaceIndex]:

@@ -94,8 +94,10 @@ def match_many(
     """
     if not len(faces[0]):
         return ()
-    found = search_both(*indices, faces, CANDIDATES)
-    return rank(*found, catalog, max_distance=max_distance, top_k=top_k)
+    matches: list[tuple[Match, ...]] = []
+    for found in search_both(*indices, faces, CANDIDATES):
+        matches += rank(*found, catalog, max_distance=max_distance, top_k=top_k)
+    return tuple(matches)
 
 
 def rank(
