@@ -82,6 +82,24 @@ def test_a_corrupt_release_is_fetched_again_only_with_a_new_retry_token(serving:
         pytest.param({"models": {"files": []}}, "spec.models.files", id="no models"),
         pytest.param({"sidecar": {"replicas": -1}}, "spec.sidecar.replicas", id="negative replicas"),
         pytest.param({"sidecar": {"device": "tpu"}}, "spec.sidecar.device", id="an unknown device"),
+        pytest.param(
+            {"sidecar": {"stash": {"url": "stash:9999"}}}, "spec.sidecar.stash.url", id="a Stash without http"
+        ),
+        pytest.param(
+            {"sidecar": {"stash": {"url": "http://stash", "apiKeySecretRef": {"name": "stash"}}}},
+            "spec.sidecar.stash.apiKeySecretRef.key",
+            id="a Secret without key",
+        ),
+        pytest.param(
+            {"sidecar": {"state": {"deletionPolicy": "Maybe"}}},
+            "spec.sidecar.state.deletionPolicy",
+            id="an unknown policy for the state",
+        ),
+        pytest.param(
+            {"sidecar": {"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}},
+            "spec.sidecar.env",
+            id="a variable twice",
+        ),
         pytest.param({"rollout": {"strategy": "Yolo"}}, "spec.rollout.strategy", id="an unknown strategy"),
         pytest.param({"rollout": {"drain": "soon"}}, "spec.rollout.drain", id="a drain that is no duration"),
         pytest.param({"verison": "2026.02.18"}, "verison", id="a misspelled field"),
