@@ -5,17 +5,20 @@ What identification finds, and which words refuse what, is in test_routes, test_
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from contract_table import ADDED, ANSWERS, MODELS, QUERIES, REQUESTS, UPDATE_WORDS, WITHOUT_BODY
 from edge import photo_of, wait_ready
-from enrolment import ASTRONAUT
+from enrolment import ASTRONAUT, astronaut_photo, jpeg
 from facedb_sidecar.app import create_app
 from facedb_sidecar.engine import Engine, LoadError
 from facedb_sidecar.settings import Settings
@@ -176,6 +179,13 @@ def test_matches_are_of_faces_near_first_and_cut_at_top_k(
     assert near["matches"] == matches[:3]
     (none,) = client.post("/identify", json={**asked, "max_distance": 0}).json()["faces"]
     assert (none["matches"], none["box"]) == ([], face["box"])
+
+
+@pytest.mark.parametrize(("side", "faces"), [(300, 1), (180, 0)])
+def test_faces_below_forty_pixels_are_left_out(client: TestClient, side: int, faces: int) -> None:
+    small = np.asarray(Image.fromarray(astronaut_photo()).resize((side, side)))
+    body = {"image_base64": base64.b64encode(jpeg(small)).decode()}
+    assert client.post("/identify", json=body).json()["face_count"] == faces
 
 
 def test_the_url_wins_and_an_empty_one_is_none(client: TestClient, served: Served) -> None:

@@ -125,6 +125,20 @@ def _state_lost(served: Served, engine: Engine, folder: Path) -> Iterator[TestCl
         yield client
 
 
+@contextmanager
+def _cluster_away(served: Served, engine: Engine, folder: Path) -> Iterator[TestClient]:
+    """A FaceDatabase decides, and the API server that would tell of it does not answer."""
+    updates = UpdateSettings(backend="cluster", database="media/faces", model_source=("--file", str(folder)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+        patch.setenv("KUBERNETES_SERVICE_PORT", "9")
+        app = create_app(_settings(served, folder, updates=updates), load=lambda: engine)
+        with TestClient(app) as client:
+            wait_ready(client)
+            assert client.get("/database/update/status").status_code == 503
+            yield client
+
+
 STATES: dict[str, State] = {
     "no release at all": _no_release,
     "loading": _loading,
@@ -133,6 +147,7 @@ STATES: dict[str, State] = {
     "updating": _updating,
     "Stash down": _stash_down,
     "state volume read-only": _state_lost,
+    "Kubernetes away": _cluster_away,
 }
 NO_ENGINE = ("no release at all", "loading", "failed load", "updating")
 

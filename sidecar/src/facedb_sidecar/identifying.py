@@ -13,6 +13,9 @@ from facedb_sidecar.refusals import NotRecognised
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.state import Preferences
 
+# Pixels, either side: smaller faces of a photo are left out, as the reference does (contract 3.2).
+LEAST_FACE = 40
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -68,6 +71,7 @@ def _recognised(engine: Engine, pixels: Pixels, ask: Ask) -> Identification:
             top_k=ask.top_k,
             max_distance=ask.max_distance,
             min_confidence=ask.min_confidence,
+            min_size=LEAST_FACE,
             signals=ask.signals,
         )
     except Exception as error:

@@ -62,7 +62,7 @@ class FaceResult(BaseModel):
 
 
 class IdentifyResponse(BaseModel):
-    """Every face of the image; an image without faces is an empty list."""
+    """Every face of at least 40 pixels; an image without any is an empty list."""
 
     faces: list[FaceResult]
     face_count: int
