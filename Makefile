@@ -27,7 +27,7 @@ unit: setup npm media ## Unit tests (three to four minutes on two cores)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
 	$(PYTHON) -m pytest -q -m "not cluster and not gpu"
 
-cluster-test: setup ## The cluster suite: real API server, kubelet, containerd, images and Helm
+cluster-test: setup media ## The cluster suite: real API server, kubelet, containerd, images and Helm
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) up
 	$(NODE) images

@@ -66,7 +66,7 @@ class GraphQLServer:
         running: requests that are answered at this moment.
     """
 
-    def __init__(self, schema: str, resolvers: Any, api_key: str | None) -> None:
+    def __init__(self, schema: str, resolvers: Any, api_key: str | None, *, host: str = "127.0.0.1") -> None:
         self.schema = build_schema(schema)
         self.resolvers = resolvers
         self.api_key = api_key
@@ -76,8 +76,8 @@ class GraphQLServer:
         self.paths: list[str] = []
         self.strangers = 0
         self.running = 0
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._server = _Server((host, 0), _handler(self))
+        self.url = f"http://{host}:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Any:
@@ -112,9 +112,11 @@ class GraphQLServer:
 class StashServer(GraphQLServer):
     """A Stash over a library that tests fill."""
 
-    def __init__(self, *, api_key: str | None = None, schema: str = NEW_STASH) -> None:
+    def __init__(
+        self, *, api_key: str | None = None, schema: str = NEW_STASH, host: str = "127.0.0.1"
+    ) -> None:
         self.library = Library()
-        super().__init__(schema, root(self.library), api_key)
+        super().__init__(schema, root(self.library), api_key, host=host)
         self.library.base = self.url
         self.media = self.library.media
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.asking import ask
 from cluster.composed import pod_of, service_of
 from cluster.places import Place
 from cluster.stage import MODELS_REPOSITORY, ROOT, Stage
@@ -18,15 +19,6 @@ from release_server import ReleaseServer
 EXAMPLE = ROOT / "examples" / "02-docker"
 DATA_REPOSITORY = "home/data"
 MODEL_NAMES = {"det_500m.onnx": "det_500m", "facenet512.onnx": "facenet512", "arcface.onnx": "arcface"}
-# Asks its own server; the request's body comes over stdin.
-ASK = """
-import http.client, sys
-connection = http.client.HTTPConnection("127.0.0.1", 5000, timeout=120)
-body = sys.stdin.buffer.read()
-connection.request(sys.argv[1], sys.argv[2], body or None, {"Content-Type": "application/json"})
-reply = connection.getresponse()
-print(reply.status, reply.read().decode())
-"""
 
 Json = dict[str, Any]
 
@@ -86,20 +78,15 @@ class Home:
 
     def ask(self, method: str, path: str, body: Json | None = None) -> tuple[int, Any]:
         """One request: its status and its JSON."""
-        text = json.dumps(body) if body is not None else ""
-        said = self.run("python", "-c", ASK, method, path, stdin=text)
-        status, _, answer = said.partition(" ")
-        return int(status), json.loads(answer)
+        return ask(self.place.kubernetes, self.namespace, self.name, method, path, body)
 
-    def run(self, *command: str, stdin: str = "") -> str:
+    def run(self, *command: str) -> str:
         """Docker exec.
 
         Raises:
             RuntimeError: the command failed.
         """
-        return self.place.kubernetes.kubectl(
-            *("exec", "-i", self.name, "-n", self.namespace, "--", *command), stdin=stdin
-        )
+        return self.place.kubernetes.kubectl("exec", self.name, "-n", self.namespace, "--", *command)
 
     def bring_models(self) -> None:
         """As the settings page does: each download, until all are there."""

@@ -87,7 +87,7 @@ def test_a_corrupt_release_is_fetched_again_only_with_a_new_retry_token(serving:
         ),
         pytest.param(
             {"sidecar": {"stash": {"url": "http://stash", "apiKeySecretRef": {"name": "stash"}}}},
-            "spec.sidecar.stash.apiKeySecretRef.key",
+            "spec.sidecar.stash.apiKeySecretRef",
             id="a Secret without key",
         ),
         pytest.param(
