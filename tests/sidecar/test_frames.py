@@ -206,6 +206,7 @@ def test_a_quote_in_a_url_stays_in_the_url() -> None:
     told = script(Stream("http://host/it's", {"ApiKey": "a'b"}), 1.5)
     assert told.splitlines()[1:] == [
         r"file 'http://host/it'\''s'",
+        "option rw_timeout 30000000",
         r"option headers 'ApiKey: a'\''b'",
         "inpoint 1.500",
     ]

@@ -31,6 +31,9 @@ FORMATS = (
 )
 # ffmpeg inherits these and none of the sidecar's secrets.
 PASSED_ON = re.compile(r"PATH|LD_LIBRARY_PATH|SSL_CERT_(FILE|DIR)|(https?|all|no)_proxy", re.IGNORECASE)
+# A server that says nothing for so long, in microseconds, has ffmpeg end by itself: nobody is left to end it
+# when this process was killed.
+SILENCE_US = round(FRAME_TIMEOUT_S * 1_000_000)
 # ffmpeg's words for a file that is none of FORMATS.
 UNLISTED = "Format not on whitelist"
 
@@ -94,7 +97,7 @@ def script(stream: Stream, at_s: float) -> str:
     header = "".join(f"{name}: {value}" for name, value in stream.headers.items())
     if any(ord(letter) < 32 for letter in stream.url + header):
         raise ValueError("a line break or another control character in the stream's URL or header")
-    lines = ["ffconcat version 1.0", f"file {_quoted(stream.url)}"]
+    lines = ["ffconcat version 1.0", f"file {_quoted(stream.url)}", f"option rw_timeout {SILENCE_US}"]
     if header:
         lines.append(f"option headers {_quoted(header)}")
     return "\n".join([*lines, f"inpoint {at_s:.3f}", ""])

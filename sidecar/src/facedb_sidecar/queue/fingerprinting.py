@@ -173,8 +173,10 @@ class _Run:
             while not self._control.should_stop:
                 page += 1
                 found = await self._library.scene_ids(page, PAGE)
+                before = len(ids)
                 ids |= dict.fromkeys(found.ids)
-                if len(found.ids) < PAGE:
+                # A page that is repeated for ever must not keep the job going for ever.
+                if len(found.ids) < PAGE or len(ids) == before:
                     break
         except StashError as error:
             raise JobFailed(str(error)) from error

@@ -113,17 +113,22 @@ class StashClient:
         return _read(said.get("findGallery"), answers.Gallery)
 
     async def gallery_images(self, gallery_id: str) -> AsyncIterator[tuple[answers.Image, ...]]:
-        """The images of a gallery, a page at a time, in the order of their paths."""
-        page = seen = 0
+        """The images of a gallery, a page at a time, in the order of their paths; each of them once.
+
+        Ends with a page that has nothing new, whatever the count says: a page that a proxy repeats must not
+        keep this going.
+        """
+        page, seen = 0, set[str]()
         while True:
             page += 1
             order = {"page": page, "per_page": GALLERY_PAGE, "sort": "path", "direction": "ASC"}
             said = await self._graphql.ask(queries.GALLERY_IMAGES, {"id": gallery_id, "filter": order})
             found = _need(_part(said, "findImages").get("images"), tuple[answers.Image, ...])
-            seen += len(found)
-            if found:
-                yield found
-            if not found or seen >= _need(_part(said, "findImages").get("count"), int):
+            new = tuple({image.id: image for image in found if image.id not in seen}.values())
+            seen |= {image.id for image in new}
+            if new:
+                yield new
+            if not new or len(seen) >= _need(_part(said, "findImages").get("count"), int):
                 return
 
     async def scene_ids(self, page: int, per_page: int) -> answers.IdPage:
