@@ -11,6 +11,7 @@ from facedb_sidecar.engine import SceneOptions
 from facedb_sidecar.identifying import Ask, signals_of
 from facedb_sidecar.queue.control import JobControl, JobFailed
 from facedb_sidecar.queue.fingerprinting import Fingerprinting, Library, NoFingerprint
+from facedb_sidecar.queue.giving_way import unless_updating
 from facedb_sidecar.queue.jobs import Job
 from facedb_sidecar.queue.kinds import DATABASE_UPDATE, FINGERPRINT_GENERATION
 from facedb_sidecar.queue.tally import Tally
@@ -65,7 +66,7 @@ def _library(parts: Parts) -> Library:
 
     async def scene(scene_id: str, tally: Tally) -> None:
         request = SceneRequest(scene_id, tally.num_frames or USUAL_FRAMES, options=_options(parts, tally))
-        answer = await analyse_scene(parts, request)
+        answer = await unless_updating(parts.serving, analyse_scene(parts, request))
         if answer.fingerprint_error is not None:
             raise NoFingerprint(answer.fingerprint_error)
 
