@@ -107,39 +107,31 @@ def _catalog(faces_json: bytes, performers_json: bytes) -> Catalog:
     ends: list[int] = []
     places: dict[str | None, int] = {None: GAP}
 
-    def keep(universal_id: str, stored: _Stored) -> None:
+    def keep(universal_id: str, name: str | None, country: str | None, image_url: str | None) -> None:
         places[universal_id] = len(ends)
-        _KEEP.encode_into(_performer(universal_id, stored), kept, -1)
+        # Only the first colon divides: an id may hold others.
+        endpoint, colon, rest = universal_id.partition(":")
+        ids = (endpoint, rest) if colon else (None, universal_id)
+        _KEEP.encode_into(
+            (universal_id, *ids, "Unknown" if name is None else name, country, image_url), kept, -1
+        )
         ends.append(len(kept))
 
     with _Shape("performers.json must be an object of objects with name, country and image_url"):
         for part in _PERFORMERS.parts(performers_json):
             for universal_id, raw in part.items():
-                keep(universal_id, _STORED.decode(raw))
+                stored = _STORED.decode(raw)
+                keep(universal_id, stored.name, stored.country, stored.image_url)
     count = len(ends)
     owners = []
     with _Shape("faces.json must be an array of ids and nulls"):
         for faces in _FACES.parts(faces_json):
             # Faces of somebody who is not among the performers: shown as Unknown.
-            for unknown in [each for each in faces if each not in places]:
-                if unknown is not None and unknown not in places:
-                    keep(unknown, _Stored())
+            for unknown in set(faces).difference(places):
+                keep(str(unknown), None, None, None)
             owners.append(np.fromiter(map(places.__getitem__, faces), np.int32, len(faces)))
     owners.append(np.array([GAP], np.int32))
     return Catalog(np.concatenate(owners), count, bytes(kept), np.array(ends, np.int64))
-
-
-def _performer(universal_id: str, stored: _Stored) -> Performer:
-    # Only the first colon divides: an id may hold others.
-    endpoint, colon, rest = universal_id.partition(":")
-    return Performer(
-        universal_id=universal_id,
-        endpoint=endpoint if colon else None,
-        stashbox_id=rest if colon else universal_id,
-        name="Unknown" if stored.name is None else stored.name,
-        country=stored.country,
-        image_url=stored.image_url,
-    )
 
 
 class _Shape:

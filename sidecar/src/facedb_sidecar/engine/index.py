@@ -240,17 +240,6 @@ def _unit(vectors: Vector) -> Vector:
     return unit
 
 
-def open_indices(folder: Path, search: str = "wide") -> tuple[FaceIndex, FaceIndex]:
-    """Open the FaceNet and the ArcFace index of a release, side by side.
-
-    Raises:
-        LoadError: CorruptIndex.
-    """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as aside:
-        other = aside.submit(open_index, folder / "face_arcface.voy", search)
-        return open_index(folder / "face_facenet.voy", search), other.result()
-
-
 def open_index(path: Path, search: str = "wide") -> FaceIndex:
     """Open an index of 512-d embeddings in cosine space.
 

@@ -13,10 +13,12 @@ import numpy as np
 
 from facedb_sidecar.engine.catalog import Catalog, load_catalog
 from facedb_sidecar.engine.errors import LoadError
-from facedb_sidecar.engine.index import FaceIndex, Vector, open_indices
+from facedb_sidecar.engine.index import FaceIndex, Vector, open_index
 from facedb_sidecar.engine.matching import Match, match_many
 
 log = logging.getLogger(__name__)
+
+INDICES = ("face_facenet.voy", "face_arcface.voy")
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,26 @@ def load_stored(folder: Path, search: str = "wide") -> Stored:
     Raises:
         LoadError: CorruptIndex, InvalidCatalog or CountMismatch.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="load") as aside:
-        names = aside.submit(load_catalog, folder)
-        facenet, arcface = open_indices(folder, search)
-        catalog = names.result()
+    # The maps are parsed by the interpreter, and meanwhile the indices are read and searched without it.
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="load") as aside:
+        opening = [aside.submit(_checked, folder / name, search) for name in INDICES]
+        catalog = load_catalog(folder)
+        (facenet, facenet_checked), (arcface, arcface_checked) = (each.result() for each in opening)
     if not catalog.face_count == len(facenet) == len(arcface):
         counts = f"faces.json {catalog.face_count}, facenet {len(facenet)}, arcface {len(arcface)}"
         raise LoadError("CountMismatch", f"The release's files hold different numbers of faces: {counts}.")
-    stored = Stored(facenet, arcface, catalog, facenet.self_check() + arcface.self_check())
+    stored = Stored(facenet, arcface, catalog, facenet_checked + arcface_checked)
     if search == "exact":
         # Every vector is read for each face: only memory of our own is fast enough for that.
         stored.settle()
     else:
         Thread(target=_settle_later, args=(stored,), name="settle", daemon=True).start()
     return stored
+
+
+def _checked(path: Path, search: str) -> tuple[FaceIndex, int]:
+    index = open_index(path, search)
+    return index, index.self_check()
 
 
 def _settle_later(stored: Stored) -> None:
