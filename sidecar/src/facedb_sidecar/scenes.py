@@ -127,11 +127,13 @@ class _Look:
         self._scene = scene
         self._request = request
         self._turn = max(1, min(MOST_FRAMES_A_TURN, engine.models.batch_size))
+        self._video: tuple[str, dict[str, str]] = "", {}
         self.errors: list[str] = []
 
     async def at_everything(self) -> tuple[Seen, float]:
         """The frames and the screenshot; also the milliseconds in which ffmpeg ran."""
         seen, took_ms = Seen(), 0.0
+        self._video = await self._stash.stream(self._scene)
         async with aclosing(self._fetched()) as fetched:
             async for extraction, ms in fetched:
                 took_ms += ms
@@ -176,8 +178,8 @@ class _Look:
 
     async def _extracted(self, first: int, times: Sequence[float]) -> tuple[Extraction, float]:
         began = time.perf_counter()
-        url, workers = self._stash.stream_url(self._scene), self._parts.preferences.frame_workers
-        got = await extract(url, self._stash.headers, times, workers)
+        url, headers = self._video
+        got = await extract(url, headers, times, self._parts.preferences.frame_workers)
         frames = tuple(replace(frame, index=first + frame.index) for frame in got.frames)
         return Extraction(frames, got.errors), (time.perf_counter() - began) * 1000
 

@@ -67,15 +67,6 @@ class StashClient:
         self._writing = asyncio.Lock()
 
     @property
-    def headers(self) -> dict[str, str]:
-        """For what is fetched from Stash by others: ffmpeg. Not for logs.
-
-        Raises:
-            StashRefused: the key cannot be sent.
-        """
-        return self._door.headers
-
-    @property
     def shown_url(self) -> str:
         """STASH_URL as it may be shown: without a name and password in it."""
         return without_login(self.url)
@@ -89,9 +80,14 @@ class StashClient:
         """For ``/health/rate-limiter``."""
         return self._limiter.stats()
 
-    def stream_url(self, scene: answers.Scene) -> str:
-        """Where a scene's video is."""
-        return media.media_url(self.url, None, "scene", scene.id, "stream")
+    async def stream(self, scene: answers.Scene) -> tuple[str, dict[str, str]]:
+        """Where a scene's video is, and the headers to ask for it with: for ffmpeg, not for logs.
+
+        Raises:
+            StashRefused: the key cannot be sent.
+        """
+        url = media.media_url(self.url, None, "scene", scene.id, "stream")
+        return await media.follow(self._http, self._door, self.url, url)
 
     def for_browsers(self, url: str | None) -> str | None:
         """A URL of an answer as a page of Stash can show it."""

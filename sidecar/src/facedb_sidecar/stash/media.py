@@ -15,6 +15,7 @@ from facedb_sidecar.stash.errors import StashUnreachable
 from facedb_sidecar.stash.transport import Away, Door, check_status, read_at_most, reason
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+MOST_REDIRECTS = 5
 
 
 def media_url(base: str, said: str | None, kind: str, object_id: str, what: str) -> str:
@@ -64,6 +65,33 @@ async def fetch(http: httpx.AsyncClient, door: Door, url: str, most_bytes: int) 
         raise StashUnreachable(f"{door.who} cannot be reached: {reason(error)}", late=False) from error
     except Away as error:
         raise StashUnreachable(error.message, late=False) from error
+
+
+async def follow(http: httpx.AsyncClient, door: Door, base: str, url: str) -> tuple[str, dict[str, str]]:
+    """Where a video really is, and the headers that may be sent there.
+
+    ffmpeg follows redirects with every header it was given; so they are followed here first, and the key is
+    left out where one leads away from Stash. What goes wrong on the way, ffmpeg will meet and tell.
+
+    Args:
+        http: connections; follows no redirects.
+        door: of Stash.
+        base: STASH_URL.
+        url: of the video, at Stash.
+    """
+    for _ in range(MOST_REDIRECTS):
+        headers = door.headers if _origin(url) == _origin(base) else {}
+        try:
+            async with (
+                asyncio.timeout(door.timeout_s),
+                http.stream("GET", url, headers={**headers, "Range": "bytes=0-0"}) as reply,
+            ):
+                if reply.next_request is None:
+                    break
+                url = str(reply.next_request.url)
+        except (TimeoutError, httpx.HTTPError, httpx.InvalidURL):
+            break
+    return url, door.headers if _origin(url) == _origin(base) else {}
 
 
 def _origin(url: str) -> tuple[str, str, int] | None:
