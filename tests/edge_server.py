@@ -17,7 +17,10 @@ import uvicorn
 from fastapi import FastAPI
 
 TESTS = Path(__file__).resolve().parent
-FLAGS = ("--http", "httptools", "--loop", "uvloop", "--ws", "none", "--no-access-log")
+FLAGS = (
+    *("--http", "httptools", "--loop", "uvloop", "--ws", "none", "--no-access-log"),
+    *("--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "25"),
+)
 
 
 class Server(uvicorn.Server):
