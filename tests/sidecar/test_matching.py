@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb_sidecar.engine.catalog import Catalog
-from facedb_sidecar.engine.index import Neighbours
-from facedb_sidecar.engine.matching import Match, healthy, rank, weights
+from facedb_sidecar.engine.index import Neighbours, open_index
+from facedb_sidecar.engine.matching import Match, healthy, match_many, rank, rank_one, weights
+from index_damage import make_index
 
 FACES = (
     "stashdb.org:a",
@@ -133,11 +137,42 @@ def test_many_faces_at_once_are_matched_as_the_contract_says_step_by_step(
 
     found = rank(*sides, CATALOG, max_distance=max_distance, top_k=top_k)
 
-    assert [
-        [
-            (m.label, m.distance, m.facenet_distance, m.arcface_distance, m.performer.universal_id)
-            for m in matches
-        ]
-        for matches in found
-    ] == [plain(*face, max_distance, top_k) for face in faces]
+    assert [shown(matches) for matches in found] == [plain(*face, max_distance, top_k) for face in faces]
     assert all(0 <= m.confidence <= 1 for matches in found for m in matches)
+
+
+@given(side, side, st.floats(0, 2), st.integers(1, 30))
+def test_one_face_alone_is_matched_as_among_others(
+    facenet: Pairs, arcface: Pairs, max_distance: float, top_k: int
+) -> None:
+    fill = [(-1, 1.0)] * max(len(facenet), len(arcface))
+    sides = [near((pairs + fill)[: len(fill)]) for pairs in (facenet, arcface)]
+
+    found = rank_one(*sides, CATALOG, max_distance=max_distance, top_k=top_k)
+
+    assert found == rank(*sides, CATALOG, max_distance=max_distance, top_k=top_k)
+    assert shown(found[0]) == plain(facenet, arcface, max_distance, top_k)
+
+
+def shown(matches: Iterable[Match]) -> list[tuple[object, ...]]:
+    return [
+        (m.label, m.distance, m.facenet_distance, m.arcface_distance, m.performer.universal_id)
+        for m in matches
+    ]
+
+
+def test_a_batch_is_answered_in_the_order_in_which_it_was_asked(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    vectors = rng.standard_normal((40, 512), dtype=np.float32)
+    indices = [open_index(make_index(tmp_path / f"{n}.voy", 40, vectors=vectors), "parity") for n in "fa"]
+    catalog = Catalog.of([f"x.org:{i}" for i in range(40)], {})
+    asked = [7, 3, 7, 30, 3, 3, 21, 7, 30, 0, 39]
+    faces = vectors[asked] + np.float32(0.05) * rng.standard_normal((len(asked), 512), dtype=np.float32)
+
+    found = match_many((indices[0], indices[1]), catalog, (faces, faces), max_distance=2, top_k=3)
+
+    assert [matches[0].label for matches in found] == asked
+    alone = [
+        match_many((indices[0], indices[1]), catalog, (f, f), max_distance=2, top_k=3) for f in faces[:, None]
+    ]
+    assert [[m.label for m in a[0]] for a in alone] == [[m.label for m in f] for f in found]

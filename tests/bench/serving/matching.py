@@ -42,11 +42,21 @@ class Timed:
 
 @dataclass(frozen=True)
 class Answers:
-    """How the answers compare: faces asked, those with other ids or another order, the largest difference."""
+    """How the answers compare.
+
+    Attributes:
+        faces: asked.
+        matches: compared.
+        differing: faces whose first matches are others, or in another order.
+        far_back: faces of which that is true further back only: two distances are there the same but for
+            rounding, which voyager and faiss do in another order.
+        farthest: the largest difference of a distance.
+    """
 
     faces: int
     matches: int
     differing: int
+    far_back: int
     farthest: float
 
 
@@ -127,7 +137,7 @@ def _timed(taken: list[tuple[float, float]]) -> Timed:
 
 
 def _same(plain: Plain, stored: Stored, batches: list[Faces]) -> Answers:
-    matches = differing = 0
+    matches = differing = far_back = 0
     farthest = 0.0
     for faces in batches:
         ours = stored.match(*faces, max_distance=2.0, top_k=COMPARED)
@@ -135,8 +145,9 @@ def _same(plain: Plain, stored: Stored, batches: list[Faces]) -> Answers:
             theirs = plain.match(faces[0][i], faces[1][i], max_distance=2.0, top_k=COMPARED)
             matches += len(theirs)
             if [m.label for m in found] != [m.label for m in theirs]:
-                differing += 1
+                first = [m.label for m in found[:TOP_K]] != [m.label for m in theirs[:TOP_K]]
+                differing, far_back = differing + first, far_back + (not first)
                 continue
             apart = (abs(a.distance - b.distance) for a, b in zip(found, theirs, strict=True))
             farthest = max([farthest, *apart])
-    return Answers(len(batches) * BATCH, matches, differing, farthest)
+    return Answers(len(batches) * BATCH, matches, differing, far_back, farthest)

@@ -29,13 +29,14 @@ def _matching(match: Mapping[str, Any] | None) -> Iterator[Bar]:
         if "exact" in match[kind]:
             note += f", exact {match[kind]['exact']['wall']:.0f} ms"
         yield Bar(name, ours / plain, at_most, note, digits=3)
-    names = ("parity: faces with other ids, or another order", "parity: largest difference of a distance")
+    names = ("parity: faces with other ids in their answer", "parity: largest difference of a distance")
     if match is None:
         yield from (Bar(name, None, 0, "not asked for") for name in names)
         return
     answers = match["answers"]
     note = f"{answers['faces']} faces, {answers['matches']} matches compared"
-    yield Bar(names[0], answers["differing"], 0, note, digits=0)
+    back = f"{note}; behind the answer, {answers['far_back']} faces with two matches changed about"
+    yield Bar(names[0], answers["differing"], 0, back, digits=0)
     yield Bar(names[1], answers["farthest"], 1e-6, note, digits=9)
 
 

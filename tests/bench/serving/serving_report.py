@@ -18,7 +18,7 @@ loaded one after the other. **parity** is the engine with the same width, **wide
 **exact** compares every vector. One face and batches: the ways take turns in one process, and what is shown
 is the best tenth of each, because what else the machine does only ever adds. A *batch of strangers* is 64
 faces of 64 people, so that no search finds in the caches what another has read; a *batch of a scene* is eight
-people, seen eight times each. Answers are compared to the 50th match, at any distance.
+people, seen eight times each. An answer is the five nearest; they are compared to the 50th, at any distance.
 
 Loads take turns, each in a fresh process with the files in the page cache; medians. Ready means that stored
 faces have found themselves, which the plain way does not check. The engine then still copies the vectors from

@@ -213,19 +213,21 @@ def search_both(
         are still searched for.
     """
     count = len(queries[0])
-    units = _unit(np.concatenate(queries))
-    sides = (facenet, units[:count]), (arcface, units[count:])
+    if count == 1:
+        other = _POOL.submit(arcface.search, queries[1], k)
+        yield facenet.search(queries[0], k), other.result()
+        return
+    units = [_unit(vectors) for vectors in queries]
     if facenet.width is None:
         # Comparing all vectors with all faces is one large product, which has threads of its own.
-        yield facenet.near(units[:count], k), arcface.near(units[count:], k)
-        return
-    if count == 1:
-        other = _POOL.submit(arcface.near, units[1:], k)
-        yield facenet.near(units[:1], k), other.result()
+        yield facenet.near(units[0], k), arcface.near(units[1], k)
         return
     share = max(1, min(SHARE, count // CORES))
     running = [
-        [_POOL.submit(index.near, unit[i : i + share], k) for index, unit in sides]
+        (
+            _POOL.submit(facenet.near, units[0][i : i + share], k),
+            _POOL.submit(arcface.near, units[1][i : i + share], k),
+        )
         for i in range(0, count, share)
     ]
     for near, also in running:

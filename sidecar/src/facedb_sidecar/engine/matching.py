@@ -94,10 +94,40 @@ def match_many(
     """
     if not len(faces[0]):
         return ()
+    judge = rank_one if len(faces[0]) == 1 else rank
     matches: list[tuple[Match, ...]] = []
     for found in search_both(*indices, faces, CANDIDATES):
-        matches += rank(*found, catalog, max_distance=max_distance, top_k=top_k)
+        matches += judge(*found, catalog, max_distance=max_distance, top_k=top_k)
     return tuple(matches)
+
+
+def rank_one(
+    facenet: Neighbours, arcface: Neighbours, catalog: Catalog, *, max_distance: float, top_k: int
+) -> tuple[tuple[Match, ...], ...]:
+    """As rank, of a single face: there, numpy's many small steps take twice as long as these loops."""
+    near, also = _pairs(facenet), _pairs(arcface)
+    good = healthy(
+        np.stack((facenet.labels, arcface.labels), axis=1),
+        np.stack((facenet.distances, arcface.distances), axis=1, dtype=np.float64),
+    )
+    on_facenet, on_arcface = weights(good).ravel().tolist()
+    near, also = near if on_facenet else {}, also if on_arcface else {}
+    found = [(on_facenet * d + on_arcface * also.get(n, MISSING_DISTANCE), n) for n, d in near.items()]
+    missing = on_facenet * MISSING_DISTANCE
+    found += [(missing + on_arcface * d, n) for n, d in also.items() if n not in near]
+    matches: list[Match] = []
+    for distance, label in sorted(pair for pair in found if pair[0] <= max_distance):
+        performer = catalog.of_face(label)
+        if performer is not None:
+            matches.append(Match(performer, label, distance, near.get(label, 0.0), also.get(label, 0.0)))
+            if len(matches) == top_k:
+                break
+    return (tuple(matches),)
+
+
+def _pairs(found: Neighbours) -> dict[int, float]:
+    pairs = zip(found.labels[0].tolist(), found.distances[0].tolist(), strict=True)
+    return {label: distance for label, distance in pairs if label >= 0}
 
 
 def rank(
