@@ -20,7 +20,7 @@ is the best tenth of each, because what else the machine does only ever adds. A 
 faces of 64 people, so that no search finds in the caches what another has read; a *batch of a scene* is eight
 people, seen eight times each. An answer is the five nearest; they are compared to the 50th, at any distance.
 
-Loads take turns, each in a fresh process with the files in the page cache; medians. Ready means that stored
+Loads take turns, each in a fresh process with the files in the page cache; the best. Ready means that stored
 faces have found themselves, which the plain way does not check. The engine then still copies the vectors from
 the mapped files into memory of its own; what is resident is read when that is done, and is the difference to
 the same process before the load. All processes import the same.
