@@ -32,7 +32,7 @@ class Faults:
         times: requests that ``status`` or ``cut`` still happens to.
         cut: the connection is closed without an answer.
         hold: requests wait until it is set; None waits for nothing.
-        hold_path: only requests whose path begins so are held.
+        hold_path: only requests whose path begins so are held; who only looks where a video is never.
         errors: GraphQL errors to answer with.
         body: bytes to answer GraphQL with.
         media_status: of media paths; path → status.
@@ -180,7 +180,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _let_in(self) -> bool:
         stash, faults = self.stash, self.stash.faults
         stash.running += 1
-        if faults.hold is not None and self.path.startswith(faults.hold_path):
+        looks = self.headers.get("Range") == "bytes=0-0"
+        if faults.hold is not None and self.path.startswith(faults.hold_path) and not looks:
             faults.hold.wait(30)
         stash.running -= 1
         if (faults.cut or faults.status is not None) and faults.spend():

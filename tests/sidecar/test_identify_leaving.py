@@ -66,7 +66,7 @@ def test_who_leaves_ends_the_work(app: FastAPI, stash: StashServer, kind: str, h
         connection = ask(server.port, head, body)
         wait_for(lambda: held in stash.paths, "the media are asked for")
         assert parts.serving.places.taken == 1
-        assert bool(ffmpegs()) == (kind == "scene")
+        wait_for(lambda: bool(ffmpegs()) == (kind == "scene"), "ffmpeg, for scenes only")
         connection.close()
         wait_for(lambda: parts.serving.places.taken == 0, "the place is given back")
         assert ffmpegs() == []
