@@ -23,7 +23,7 @@ demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 
 test: unit cluster-test ## Every test: unit tests, then the cluster suite on a real node of this machine
 
-unit: setup npm media ## Unit tests (three to four minutes on two cores)
+unit: setup npm media ## Unit tests (about ten minutes on two cores)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
 	$(PYTHON) -m pytest -q -m "not cluster and not gpu"
 
