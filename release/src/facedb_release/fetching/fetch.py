@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -241,16 +240,7 @@ def _verified(arrived: Arrived, asset: Asset | None, run: _Run, checks: EarlyChe
         policy=wanted.policy,
         started=checks.started(),
     )
-    made = Receipt(
-        version=good.manifest.version.text,
-        digest=digest,
-        files=good.files,
-        performer_count=good.manifest.performer_count,
-        face_count=good.manifest.face_count,
-        verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        warnings=good.warnings,
-        signed_by=good.signed_by,
-    )
+    made = good.receipt(digest)
     volume.publish(wanted.into, [f.name for f in good.files], made, wanted.profile)
     return made
 

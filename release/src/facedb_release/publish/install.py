@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facedb_release import manifest as manifests
@@ -40,7 +39,6 @@ from facedb_release.publish.swap import (
 from facedb_release.receipt import (
     FileRecord,
     Receipt,
-    contents_digest,
     read_receipt,
     write_receipt,
     write_whole,
@@ -226,17 +224,8 @@ def _check_copies(new: Path, opened: Opened, progress: Progress) -> None:
 
 def _receipt(data: Path, opened: Opened, kept: Collection[str]) -> Receipt:
     """Return the receipt of what the data folder will hold; the kept files have their own sums in it."""
-    manifest = opened.good.manifest
-    return Receipt(
-        version=manifest.version.text,
-        digest=opened.digest or contents_digest(opened.good.files),
-        files=(*opened.good.files, *(hash_file(data / name) for name in kept)),
-        performer_count=manifest.performer_count,
-        face_count=manifest.face_count,
-        verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        warnings=opened.good.warnings,
-        signed_by=opened.good.signed_by,
-    )
+    made = opened.good.receipt(opened.digest)
+    return replace(made, files=(*made.files, *(hash_file(data / name) for name in kept)))
 
 
 def _is_in_place(data: Path, made: Receipt) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from facedb_release.errors import WrongRelease
 from facedb_release.manifest import Manifest, parse_manifest
 from facedb_release.profiles import PROFILE, Profile
 from facedb_release.progress import Phase, Progress, no_progress
-from facedb_release.receipt import FileRecord
+from facedb_release.receipt import FileRecord, Receipt, contents_digest
 from facedb_release.verify import content
 from facedb_release.verify.counts import Maps, check_counts, read_maps
 from facedb_release.verify.database import DatabaseFacts, check_database, read_database
@@ -75,6 +76,23 @@ class Verified:
     files: tuple[FileRecord, ...]
     warnings: tuple[str, ...]
     signed_by: str | None = None
+
+    def receipt(self, digest: str | None) -> Receipt:
+        """The receipt of this release, verified now.
+
+        Args:
+            digest: of its archive, when all of that was hashed; None: the files' own hashes stand for it.
+        """
+        return Receipt(
+            version=self.manifest.version.text,
+            digest=digest or contents_digest(self.files),
+            files=self.files,
+            performer_count=self.manifest.performer_count,
+            face_count=self.manifest.face_count,
+            verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            warnings=self.warnings,
+            signed_by=self.signed_by,
+        )
 
 
 @dataclass(frozen=True)

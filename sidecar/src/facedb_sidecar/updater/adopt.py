@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from facedb_release import manifest as manifests
@@ -18,7 +17,7 @@ from facedb_release.copying import clone
 from facedb_release.errors import ReleaseError, WrongRelease
 from facedb_release.manifest import parse_manifest
 from facedb_release.profiles import PROFILE
-from facedb_release.receipt import NAME, Receipt, contents_digest, read_receipt, sync_folder
+from facedb_release.receipt import NAME, read_receipt, sync_folder
 from facedb_release.verify.release import verify_release
 from facedb_sidecar.updater.releases import Releases
 
@@ -53,7 +52,7 @@ def adopt(releases: Releases, version: str) -> Path:
         volume.clear(folder)
         try:
             _bring(releases.data, partial)
-            made = _verified(partial)
+            made = verify_release(partial).receipt(None)
         except WrongRelease:
             volume.clear(folder)
             raise
@@ -82,17 +81,3 @@ def _linked(path: Path, target: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _verified(partial: Path) -> Receipt:
-    good = verify_release(partial)
-    return Receipt(
-        version=good.manifest.version.text,
-        digest=contents_digest(good.files),
-        files=good.files,
-        performer_count=good.manifest.performer_count,
-        face_count=good.manifest.face_count,
-        verified_at=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        warnings=good.warnings,
-        signed_by=good.signed_by,
-    )
