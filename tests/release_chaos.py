@@ -21,7 +21,7 @@ from facedb_release.fetching import member
 from facedb_release.fetching.fetch import FetchRequest, fetch
 from facedb_release.fetching.windows import Windows
 from facedb_release.transport import Patience
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 from release_server import ReleaseServer, _Handler
 
 # What changes no byte of a body: never a reason to call a release bad.

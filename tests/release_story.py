@@ -30,7 +30,7 @@ from facedb_release.fetching.fetch import FetchRequest, fetch
 from facedb_release.receipt import NAME, read_receipt
 from facedb_release.sources.offers import GitHub, Mirrors, Source
 from facedb_release.transport import Patience
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 from facedb_release.version import parse_version
 from release_chaos import NETWORK, ROTTEN, Chaos, ChaosServer, fetch_in_small_steps, small_steps
 

@@ -21,7 +21,7 @@ from typing import Any
 from zlib_ng import zlib_ng
 
 from facedb_release.verify.index import check_opens, read_header
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 
 from .meter import metered
 

@@ -15,7 +15,7 @@ from facedb_release.patches.plan import patch_archive_name
 from facedb_release.patches.publish import make_patch_archive
 from facedb_release.sources.github import GitHub
 from facedb_release.transport import Patience
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 from facedb_release.version import parse_version
 from release_server import ReleaseServer
 

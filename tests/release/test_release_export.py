@@ -27,7 +27,8 @@ from facedb_release.errors import Reason, ReleaseError
 from facedb_release.manifest import parse_manifest
 from facedb_release.profiles import PROFILE
 from facedb_release.publish.export import ExportRequest, export
-from facedb_release.verify.release import Limits, verify_release
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import verify_release
 from facedb_release.verify.signature import Policy
 from facedb_release.version import parse_version
 

@@ -19,7 +19,7 @@ from facedb_release.fetching.fetch import fetch
 from facedb_release.profiles import REQUIRED
 from facedb_release.receipt import NAME, read_receipt
 from facedb_release.sources.offers import GitHub, Mirrors
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 from release_server import ReleaseServer
 
 from .conftest import VERSION, Wanted

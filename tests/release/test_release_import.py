@@ -33,7 +33,8 @@ from facedb_release.publish.install import (
 from facedb_release.publish.places import places
 from facedb_release.publish.swap import BACKUP, WORKPLACE, Recovered
 from facedb_release.receipt import NAME, read_receipt
-from facedb_release.verify.release import Limits, verify_release
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import verify_release
 
 from .conftest import VERSION
 

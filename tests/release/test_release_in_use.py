@@ -14,7 +14,7 @@ from facedb_release.errors import Reason, ReleaseError
 from facedb_release.profiles import REQUIRED
 from facedb_release.publish.in_use import hold, require_unused
 from facedb_release.publish.install import ImportRequest, import_release
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 
 
 @pytest.fixture

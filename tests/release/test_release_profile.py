@@ -29,7 +29,8 @@ from facedb_release.profiles import (
     Table,
     VectorIndex,
 )
-from facedb_release.verify.release import Limits, Started, verify_all, verify_release
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import Started, verify_all, verify_release
 from facedb_release.verify.signature import Policy
 from zip_making import Part, build, read_all
 

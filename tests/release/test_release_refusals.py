@@ -24,7 +24,7 @@ from facedb_release.errors import ExitCode, Reason, ReleaseError
 from facedb_release.fetching.fetch import fetch
 from facedb_release.receipt import NAME
 from facedb_release.verify.index import HEADER_BYTES
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 from release_server import ReleaseServer
 
 from .conftest import VERSION, Wanted

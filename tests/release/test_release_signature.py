@@ -13,7 +13,8 @@ import minisign
 import pytest
 
 from facedb_release.errors import Reason, WrongRelease
-from facedb_release.verify.release import Limits, verify_all, verify_release
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import verify_all, verify_release
 from facedb_release.verify.signature import Policy, check_signature, key_id, sign_manifest
 
 from .conftest import VERSION

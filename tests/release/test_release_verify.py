@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from facedb_release.errors import Reason, ReleaseError, WrongRelease
 from facedb_release.profiles import OPTIONAL
 from facedb_release.verify.index import HEADER_BYTES, Storage, check_opens, parse_header, read_header
-from facedb_release.verify.release import Limits, verify_release
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import verify_release
 from facedb_release.version import parse_version
 
 from .conftest import VERSION

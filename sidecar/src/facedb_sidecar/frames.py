@@ -38,7 +38,6 @@ __all__ = [
 
 LEAST_WORKERS, MOST_WORKERS = 1, 8
 MOST_DECODING_THREADS = 4
-MOST_ERRORS_SHOWN = 5
 # The last frame of a video begins a little before its end.
 BEFORE_END_S = 0.1
 # So many frames in a row without an answer, and none with one: the rest is not asked for.
@@ -78,11 +77,6 @@ class Extraction:
 
     frames: tuple[JpegFrame, ...]
     errors: tuple[str, ...]
-
-    @property
-    def shown(self) -> tuple[str, ...]:
-        """The errors that an answer tells."""
-        return self.errors[:MOST_ERRORS_SHOWN]
 
 
 def timestamps(

@@ -34,11 +34,13 @@ class Ask:
     signals: Wanted | None = None
 
 
-def signals_of(preferences: Preferences, *, body: bool = True, tattoo: bool = True) -> Wanted | None:
+def signals_of(
+    preferences: Preferences, *, multi: bool = True, body: bool = True, tattoo: bool = True
+) -> Wanted | None:
     """The signals that a request asks for and that the user has not switched off; None for none."""
     asked = Wanted(
-        body=body and preferences.body_signal_enabled,
-        tattoo=tattoo and preferences.tattoo_signal_enabled,
+        body=multi and body and preferences.body_signal_enabled,
+        tattoo=multi and tattoo and preferences.tattoo_signal_enabled,
     )
     return asked if asked.body or asked.tattoo else None
 

@@ -20,17 +20,25 @@ from PIL import Image
 
 from facedb_sidecar.engine import Engine, SceneOptions, SceneResult
 from facedb_sidecar.engine.clusters import SCREENSHOT
-from facedb_sidecar.engine.persons import Person
 from facedb_sidecar.engine.scenes import Frame, Picture, Seen
-from facedb_sidecar.frames import Extraction, JpegFrame, extract, ffmpeg_available, timestamps
+from facedb_sidecar.frames import (
+    Extraction,
+    JpegFrame,
+    Stream,
+    extract,
+    ffmpeg_available,
+    start_of,
+    timestamps,
+)
 from facedb_sidecar.parts import Parts
 from facedb_sidecar.photos import Pixels
 from facedb_sidecar.refusals import BadImage, NotRecognised
 from facedb_sidecar.stash.answers import Scene
 from facedb_sidecar.stash.client import StashClient
 from facedb_sidecar.stash.errors import StashError
+from facedb_sidecar.stash_images import fingerprint_face
 from facedb_sidecar.stash_refusals import NoFfmpeg, NotInStash, Unusable, querying, required
-from facedb_sidecar.state import FingerprintFace, SceneFingerprint, StateError
+from facedb_sidecar.state import SceneFingerprint, StateError
 
 T = TypeVar("T")
 
@@ -127,13 +135,15 @@ class _Look:
         self._scene = scene
         self._request = request
         self._turn = max(1, min(MOST_FRAMES_A_TURN, engine.models.batch_size))
-        self._video: tuple[str, dict[str, str]] = "", {}
+        self._stream = Stream("", {})
         self.errors: list[str] = []
 
     async def at_everything(self) -> tuple[Seen, float]:
         """The frames and the screenshot; also the milliseconds in which ffmpeg ran."""
         seen, took_ms = Seen(), 0.0
-        self._video = await self._stash.stream(self._scene)
+        url, headers = await self._stash.stream(self._scene)
+        # Once for all pieces: it takes as long as a frame.
+        self._stream = Stream(url, headers, await start_of(Stream(url, headers)))
         async with aclosing(self._fetched()) as fetched:
             async for extraction, ms in fetched:
                 took_ms += ms
@@ -178,8 +188,8 @@ class _Look:
 
     async def _extracted(self, first: int, times: Sequence[float]) -> tuple[Extraction, float]:
         began = time.perf_counter()
-        url, headers = self._video
-        got = await extract(url, headers, times, self._parts.preferences.frame_workers)
+        stream, workers = self._stream, self._parts.preferences.frame_workers
+        got = await extract(stream.url, stream.headers, times, workers, start_s=stream.start_s)
         frames = tuple(replace(frame, index=first + frame.index) for frame in got.frames)
         return Extraction(frames, got.errors), (time.perf_counter() - began) * 1000
 
@@ -235,16 +245,8 @@ def _fingerprint(scene_id: str, version: str, result: SceneResult, errors: Seque
     if result.frames_analyzed == 0:
         why = f"No frame could be read: {errors[0] if errors else 'ffmpeg gave none'}"
         return SceneFingerprint(scene_id, version, 0, (), "error", why)
-    faces = tuple(_fingerprint_face(person) for person in result.persons)
+    faces = tuple(fingerprint_face(person.best_match, person.frame_count) for person in result.persons)
     return SceneFingerprint(scene_id, version, result.frames_analyzed, faces)
-
-
-def _fingerprint_face(person: Person) -> FingerprintFace:
-    best = person.best_match
-    if best is None:
-        return FingerprintFace(None, "", 0.0, person.frame_count)
-    who = best.performer
-    return FingerprintFace(who.universal_id, who.name, best.confidence, person.frame_count)
 
 
 async def _save(parts: Parts, fingerprint: SceneFingerprint) -> str | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from facedb_sidecar.engine import Engine, Identification
 from facedb_sidecar.engine.galleries import GalleryImage, GalleryPerformer, performers_of
+from facedb_sidecar.engine.matching import Match
 from facedb_sidecar.identifying import Ask, identify_photo
 from facedb_sidecar.parts import Parts
 from facedb_sidecar.refusals import Refusal
@@ -128,10 +129,12 @@ async def _save(parts: Parts, fingerprint: ImageFingerprint) -> None:
 
 def fingerprint_faces(found: Identification) -> tuple[FingerprintFace, ...]:
     """The best match of each face; a face without one is nobody that the database has."""
-    best = (face.matches[0] if face.matches else None for face in found)
-    return tuple(
-        FingerprintFace(match.performer.universal_id, match.performer.name, match.confidence, 1)
-        if match
-        else FingerprintFace(None, "", 0.0, 1)
-        for match in best
-    )
+    return tuple(fingerprint_face(face.matches[0] if face.matches else None, 1) for face in found)
+
+
+def fingerprint_face(best: Match | None, frame_count: int) -> FingerprintFace:
+    """A face, or a person of a scene, as the state keeps it."""
+    if best is None:
+        return FingerprintFace(None, "", 0.0, frame_count)
+    who = best.performer
+    return FingerprintFace(who.universal_id, who.name, best.confidence, frame_count)

@@ -19,7 +19,8 @@ from facedb_release.verify.child import Child, end, start
 from facedb_release.verify.counts import Maps, read_maps
 from facedb_release.verify.database import DatabaseFacts, read_database
 from facedb_release.verify.index import check_opens, read_header
-from facedb_release.verify.release import Limits, Started
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import Started
 
 T = TypeVar("T")
 # Each check of an index is a process that holds all of it.

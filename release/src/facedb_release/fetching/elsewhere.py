@@ -18,7 +18,7 @@ from facedb_release.progress import Progress
 from facedb_release.sources.asset import Asset
 from facedb_release.sources.mirrors import Mirrors, plain
 from facedb_release.transport import Patience, open_client
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 
 
 def is_url(place: str) -> bool:

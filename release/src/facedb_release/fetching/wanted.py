@@ -9,7 +9,7 @@ from facedb_release.fetching.windows import CONNECTIONS
 from facedb_release.profiles import PROFILE, Profile
 from facedb_release.sources.offers import Source
 from facedb_release.transport import Patience
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 from facedb_release.verify.signature import Policy
 from facedb_release.version import Version
 

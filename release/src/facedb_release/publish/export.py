@@ -24,7 +24,8 @@ from facedb_release.publish import database, describe, packing
 from facedb_release.publish.database import DATABASE
 from facedb_release.publish.opening import open_release
 from facedb_release.receipt import FileRecord, write_whole
-from facedb_release.verify.release import Limits, Verified, verify_release
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import Verified, verify_release
 from facedb_release.version import Version
 
 WORKPLACE = ".facedb-export"

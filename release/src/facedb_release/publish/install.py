@@ -43,7 +43,7 @@ from facedb_release.receipt import (
     write_receipt,
     write_whole,
 )
-from facedb_release.verify.release import Limits
+from facedb_release.verify.limits import Limits
 from facedb_release.verify.signature import Policy
 
 NOTE = "backup.json"

@@ -13,7 +13,8 @@ from facedb_release.fetching.unpack import Unpacking, unpack
 from facedb_release.profiles import Profile
 from facedb_release.progress import Phase, Progress
 from facedb_release.receipt import FileRecord
-from facedb_release.verify.release import Limits, Verified, verify_release
+from facedb_release.verify.limits import Limits
+from facedb_release.verify.release import Verified, verify_release
 from facedb_release.verify.signature import Policy
 
 

@@ -21,29 +21,11 @@ from facedb_release.verify import content
 from facedb_release.verify.counts import Maps, check_counts, read_maps
 from facedb_release.verify.database import DatabaseFacts, check_database, read_database
 from facedb_release.verify.index import IndexHeader, check_opens, read_header
+from facedb_release.verify.limits import Limits
 from facedb_release.verify.signature import Policy, check_comment, check_signature, unsigned, unsigned_files
 from facedb_release.version import Version
 
 Found = Iterator[WrongRelease | str]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the checks of hostile content may cost.
-
-    Attributes:
-        database_seconds: for all of SQLite's checks.
-        map_seconds: for reading the JSON maps.
-        index_seconds: for opening and querying one index, in its own process.
-        index_extra_bytes: address space of that process, beyond what the file takes.
-        sample: how many vectors must find themselves; 0 leaves the indices closed, which is a warning.
-    """
-
-    database_seconds: float = 120.0
-    map_seconds: float = 120.0
-    index_seconds: float = 120.0
-    index_extra_bytes: int = 3 << 30
-    sample: int = 32
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,11 @@ async def identify_url(
 async def _identified(
     engine: Engine, parts: Parts, photo: Encoded, request: schemas.IdentifyRequest
 ) -> schemas.IdentifyResponse:
-    multi = request.use_multi_signal
     signals = signals_of(
-        parts.preferences, body=multi and request.use_body, tattoo=multi and request.use_tattoo
+        parts.preferences,
+        multi=request.use_multi_signal,
+        body=request.use_body,
+        tattoo=request.use_tattoo,
     )
     ask = Ask(request.top_k, request.max_distance, request.min_face_confidence, signals)
     found = await identify_photo(engine, parts.serving, parts.decoder, photo, ask)

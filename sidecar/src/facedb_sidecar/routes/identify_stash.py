@@ -63,8 +63,9 @@ async def identify_scene(
 
 def wanted(body: schemas.Signals, parts: Parts) -> Wanted | None:
     """The signals that a request asks for, as far as they are switched on; None for none."""
-    multi = body.use_multi_signal
-    return signals_of(parts.preferences, body=multi and body.use_body, tattoo=multi and body.use_tattoo)
+    return signals_of(
+        parts.preferences, multi=body.use_multi_signal, body=body.use_body, tattoo=body.use_tattoo
+    )
 
 
 def _options(body: schemas.SceneRequest, parts: Parts) -> SceneOptions:

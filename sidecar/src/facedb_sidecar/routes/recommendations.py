@@ -196,7 +196,7 @@ async def accept_all() -> schemas.Accepted:
 )
 async def accept_one() -> None:
     """There is none of this id."""
-    raise HTTPException(404, "Recommendation not found")
+    _unknown()
 
 
 @router.post("/actions/{action}", summary="Change the library: refused", status_code=501, responses=NOT_DONE)
@@ -208,7 +208,7 @@ async def act(action: Action) -> None:
 @router.get("/{rec_id}", summary="One recommendation: there is none", responses=NOT_FOUND)
 async def one(rec_id: Id) -> schemas.Recommendation:
     """There is none."""
-    raise HTTPException(404, "Recommendation not found")
+    _unknown()
 
 
 @router.post(
@@ -219,7 +219,7 @@ async def one(rec_id: Id) -> schemas.Recommendation:
 )
 async def resolve(rec_id: Id) -> None:
     """There is none."""
-    raise HTTPException(404, "Recommendation not found")
+    _unknown()
 
 
 @router.post(
@@ -230,7 +230,7 @@ async def resolve(rec_id: Id) -> None:
 )
 async def dismiss(rec_id: Id) -> None:
     """There is none."""
-    raise HTTPException(404, "Recommendation not found")
+    _unknown()
 
 
 @router.post(
@@ -241,6 +241,10 @@ async def dismiss(rec_id: Id) -> None:
 )
 async def dismiss_upstream(rec_id: Id) -> None:
     """There is none."""
+    _unknown()
+
+
+def _unknown() -> NoReturn:
     raise HTTPException(404, "Recommendation not found")
 
 

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+# An example.
+_FACENET: dict[str, Any] = {
+    "status": "installed",
+    "file": "facenet512.onnx",
+    "size": 93985006,
+    "group": "face_recognition",
+    "description": "FaceNet512 face embeddings",
+    "verified_by": "sha256",
+}
 
 
 class ModelFacts(BaseModel):
@@ -25,24 +35,7 @@ class ModelsStatus(BaseModel):
 
     models: dict[str, ModelFacts]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "models": {
-                        "facenet512": {
-                            "status": "installed",
-                            "file": "facenet512.onnx",
-                            "size": 93985006,
-                            "group": "face_recognition",
-                            "description": "FaceNet512 face embeddings",
-                            "verified_by": "sha256",
-                        }
-                    }
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"models": {"facenet512": _FACENET}}]})
 
 
 class DownloadStarted(BaseModel):
@@ -132,16 +125,7 @@ class Capabilities(BaseModel):
                         "tattoo_signal": False,
                         "body_signal": False,
                     },
-                    "models": {
-                        "facenet512": {
-                            "status": "installed",
-                            "file": "facenet512.onnx",
-                            "size": 93985006,
-                            "group": "face_recognition",
-                            "description": "FaceNet512 face embeddings",
-                            "verified_by": "sha256",
-                        }
-                    },
+                    "models": {"facenet512": _FACENET},
                     "missing": {"body": "pose_landmarker_lite.task is not in the models folder"},
                 }
             ]

@@ -11,6 +11,24 @@ MOST_AT_ONCE = 100
 MOST_ENDPOINTS = 100
 MOST_URL = 2048
 MOST_KEY = 200
+# Examples.
+_FRAMES: dict[str, Any] = {
+    "value": 30,
+    "default": 30,
+    "is_override": False,
+    "type": "int",
+    "label": "Frames Per Scene",
+    "description": "Frames of a scene in which faces are searched",
+    "min": 10,
+    "max": 200,
+    "applies": "next request",
+}
+STASHDB: dict[str, Any] = {
+    "endpoint": "https://stashdb.org/graphql",
+    "name": "StashDB",
+    "domain": "stashdb.org",
+    "enabled": True,
+}
 
 
 class Setting(BaseModel):
@@ -26,23 +44,7 @@ class Setting(BaseModel):
     max: int | float | None = None
     applies: str = Field(description="From when on a change counts: next request, or next load of the engine")
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "value": 30,
-                    "default": 30,
-                    "is_override": False,
-                    "type": "int",
-                    "label": "Frames Per Scene",
-                    "description": "Frames of a scene in which faces are searched",
-                    "min": 10,
-                    "max": 200,
-                    "applies": "next request",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_FRAMES]})
 
 
 class KeyedSetting(Setting):
@@ -50,24 +52,7 @@ class KeyedSetting(Setting):
 
     key: str
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "key": "num_frames",
-                    "value": 30,
-                    "default": 30,
-                    "is_override": False,
-                    "type": "int",
-                    "label": "Frames Per Scene",
-                    "description": "Frames of a scene in which faces are searched",
-                    "min": 10,
-                    "max": 200,
-                    "applies": "next request",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"key": "num_frames", **_FRAMES}]})
 
 
 class Category(BaseModel):
@@ -97,19 +82,7 @@ class AllSettings(BaseModel):
                         "recognition": {
                             "label": "Recognition",
                             "order": 2,
-                            "settings": {
-                                "num_frames": {
-                                    "value": 30,
-                                    "default": 30,
-                                    "is_override": False,
-                                    "type": "int",
-                                    "label": "Frames Per Scene",
-                                    "description": "Frames of a scene in which faces are searched",
-                                    "min": 10,
-                                    "max": 200,
-                                    "applies": "next request",
-                                }
-                            },
+                            "settings": {"num_frames": _FRAMES},
                         }
                     },
                     "waiting_for_load": [],
@@ -195,22 +168,7 @@ class Endpoints(BaseModel):
 
     endpoints: list[Endpoint]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "endpoints": [
-                        {
-                            "endpoint": "https://stashdb.org/graphql",
-                            "name": "StashDB",
-                            "domain": "stashdb.org",
-                            "enabled": True,
-                        }
-                    ]
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"endpoints": [STASHDB]}]})
 
 
 class Priorities(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facedb_sidecar.schemas.settings import Endpoint
+from facedb_sidecar.schemas.settings import STASHDB, Endpoint
 
 
 class HardwareInfo(BaseModel):
@@ -58,22 +58,7 @@ class Connections(BaseModel):
 
     connections: list[Endpoint]
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "connections": [
-                        {
-                            "endpoint": "https://stashdb.org/graphql",
-                            "name": "StashDB",
-                            "domain": "stashdb.org",
-                            "enabled": True,
-                        }
-                    ]
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [{"connections": [STASHDB]}]})
 
 
 class Refreshed(Connections):
@@ -85,14 +70,7 @@ class Refreshed(Connections):
         json_schema_extra={
             "examples": [
                 {
-                    "connections": [
-                        {
-                            "endpoint": "https://stashdb.org/graphql",
-                            "name": "StashDB",
-                            "domain": "stashdb.org",
-                            "enabled": True,
-                        }
-                    ],
+                    "connections": [STASHDB],
                     "endpoints_loaded": 1,
                 }
             ]

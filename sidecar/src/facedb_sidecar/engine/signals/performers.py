@@ -49,9 +49,6 @@ class BodyTable:
         return float(self.ratios[at]) if at < len(self.keys) and self.keys[at] == key else None
 
 
-NO_BODIES = BodyTable(np.zeros(0, np.uint64), np.zeros(0, np.float32))
-
-
 def read_bodies(path: Path) -> BodyTable:
     """Read a release's proportions; rows that cannot be true are left out.
 
