@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -87,6 +88,28 @@ def test_indices_of_small_numbers_are_voyagers(tmp_path: Path, storage: Storage,
     vector = np.stack([index.store.vector(7)])
     assert index.search(vector, 3).labels[0, 0] == 7
     index.store.settle()
+
+
+def test_pages_are_let_go_of_in_small_pieces_as_python_holds_its_lock_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched(mmap.mmap):
+        pieces: ClassVar[list[tuple[int, int]]] = []
+
+        def madvise(self, option: int, start: int = 0, length: int | None = None) -> None:
+            self.pieces.append((start, len(self) - start if length is None else length))
+            super().madvise(option, *self.pieces[-1])
+
+    monkeypatch.setattr("facedb_sidecar.engine.graph.BLOCK_BYTES", 64 << 10)
+    monkeypatch.setattr(mmap, "mmap", Watched)
+    index = open_index(make_index(tmp_path / "i.voy", 300), "wide")
+
+    graph_of(index).settle()
+
+    starts, lengths = zip(*Watched.pieces, strict=True)
+    assert max(lengths) == 64 << 10
+    assert starts == tuple(range(0, sum(lengths), 64 << 10))
+    assert sum(lengths) == (tmp_path / "i.voy").stat().st_size
 
 
 def test_every_vector_of_a_good_index_finds_itself(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import jsonschema_rs
 import pytest
 from fastapi.testclient import TestClient
 
-from facedb_sidecar.app import create_app
+from facedb_sidecar.app import create_app, made_in_full
+from facedb_sidecar.routes import ROUTERS
 from facedb_sidecar.settings import Settings
 
 NOWHERE = Path("/nonexistent")
@@ -55,6 +57,20 @@ def answers(operation: dict[str, Any], first: str) -> dict[str, dict[str, Any]]:
         for status, answer in operation["responses"].items()
         if status.startswith(first) and JSON in answer.get("content", {})
     }
+
+
+def test_what_the_container_runs_has_made_its_routes_before_the_first_request() -> None:
+    app = create_app(Settings(NOWHERE, NOWHERE, "cpu", NOWHERE))
+    try:
+        made_in_full(app)
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+
+    assert app.openapi_schema is not None
+    included = [route for route in app.router.routes if hasattr(route, "effective_candidates")]
+    assert len(included) == len(ROUTERS)
+    assert all(route._effective_candidates for route in included)
 
 
 def test_the_document_is_where_clients_look_for_it_and_has_the_contracts_title() -> None:

@@ -1,12 +1,13 @@
 """The application: settings and an engine in, a FastAPI app out.
 
-``uvicorn --factory facedb_sidecar.app:create_app``. The engine is loaded in a thread of its own while the app
+``uvicorn --factory facedb_sidecar.app:serve``. The engine is loaded in a thread of its own while the app
 already answers ``/health`` and ``/ready``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -33,6 +34,23 @@ Identifies performers by face from a verified release. Errors are `{"detail": ..
 SWITCH_INTERVAL_S = 0.001
 # A load that SIGTERM interrupts is waited for this long; then the process ends without it.
 LOAD_GRACE_S = 5.0
+
+
+def serve() -> FastAPI:
+    """The app as its container runs it: from the environment, and made in full before the first request."""
+    return made_in_full(create_app())
+
+
+def made_in_full(app: FastAPI) -> FastAPI:
+    """Do now what would hold the event loop up later.
+
+    FastAPI makes the routes, like the document, when they are first asked for: 0.4 s. What the collector need
+    not look at again it skips from here on: it would stop all threads for 0.1 s in the middle of a load.
+    """
+    app.openapi()
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def create_app(settings: Settings | None = None, load: Callable[[], Engine] | None = None) -> FastAPI:

@@ -66,6 +66,7 @@ class Told:
         odd: bodies of a 200 that were not as expected.
         cpu_seconds: of this process.
         late: requests of an open plan that found no free connection.
+        own_ms: for each answer, how long after it was to be asked this process came to ask it.
         trouble: of connections that broke and answers with other statuses, the first few.
     """
 
@@ -74,6 +75,7 @@ class Told:
     odd: int = 0
     cpu_seconds: float = 0.0
     late: int = 0
+    own_ms: list[float] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
 
 
@@ -121,7 +123,8 @@ class Client:
         self._stopped.set()
 
     async def _ask(self, due: float) -> None:
-        asked = time.time() - (time.perf_counter() - due)
+        own = time.perf_counter() - due
+        asked = time.time() - own
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 status = await self._answered()
@@ -129,6 +132,7 @@ class Client:
             status = BROKEN
             self._remember(f"{type(error).__name__}: {error}")
         self.told.answers.append((asked, (time.perf_counter() - due) * 1000, status))
+        self.told.own_ms.append(own * 1000)
 
     async def _answered(self) -> int:
         connection = self._free.pop() if self._free else await self._connect()

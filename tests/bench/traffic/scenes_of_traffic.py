@@ -64,11 +64,12 @@ def health(stage: Stage) -> HealthScene:
     told = probes.stop()
     busy.stop()
     inside = [
-        ms
-        for at, ms, _ in told.answers
+        (ms, own)
+        for (at, ms, _), own in zip(told.answers, told.own_ms, strict=True)
         if any(began <= at + ms / 1000 and at <= end for began, end in windows)
     ]
-    return HealthScene(alone, identifying, Times.of(inside), tuple(loads))
+    loading, own = Times.of([ms for ms, _ in inside]), Times.of([own for _, own in inside])
+    return HealthScene(alone, identifying, loading, own, tuple(loads))
 
 
 def swaps(stage: Stage) -> SwapScene:

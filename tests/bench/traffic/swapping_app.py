@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 
-from facedb_sidecar.app import create_app
+from facedb_sidecar.app import create_app, made_in_full
 from facedb_sidecar.engine import Engine, EngineOptions
 from facedb_sidecar.hardware import usable_cores
 from facedb_sidecar.settings import Settings
@@ -40,4 +40,4 @@ def create() -> FastAPI:
         await serving.swap(lambda: load(folders[0]))
         return {"seconds": time.perf_counter() - began, "version": serving.engine.receipt.version}
 
-    return app
+    return made_in_full(app)

@@ -36,6 +36,9 @@ def _health(scene: HealthScene) -> Iterator[Bar]:
         f"{_spread(scene.loading)}; {len(scene.load_seconds)} loads of {seconds} s",
         digits=1,
     )
+    yield Bar(
+        "of it, what the client itself was late: p99 ms", scene.client.p99, None, _spread(scene.client), 1
+    )
 
 
 def _swap(scene: SwapScene) -> Iterator[Bar]:

@@ -34,6 +34,7 @@ processes of their own on the same cores: what they use is taken from the server
 and send a JPEG of one face in base64. `/health` is asked 50 times a second whatever becomes of the answers,
 and a time counts from when it was to be asked. *A load* is the other release's indices, maps and networks
 loaded and checked beside the serving ones, then swapped in; only probes that were under way during one count.
+What the client was late with is time in which the machine did not run the client, nor perhaps the server.
 *Full load* is eight connections that ask again when they were answered; *10 x* asks ten times that goodput a
 second without waiting for answers. What is rejected gets its 503 before its body is read; the client sends
 its body all the same, so that the connection serves its next request."""

@@ -29,11 +29,15 @@ class Times:
 
 @dataclass(frozen=True)
 class HealthScene:
-    """``/health`` alone, beside 8 identify requests, and beside those and the load of another release."""
+    """``/health`` alone, beside 8 identify requests, and beside those and the load of another release.
+
+    ``client`` is the part of ``loading`` that the client itself came late with: the machine did not run it.
+    """
 
     alone: Times
     identifying: Times
     loading: Times
+    client: Times
     load_seconds: tuple[float, ...]
 
 
