@@ -23,9 +23,9 @@ demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 
 test: unit cluster-test ## Every test: unit tests, then the cluster suite on a real node of this machine
 
-unit: setup npm media ## Unit tests (about ten minutes on two cores)
+unit: setup npm media ## Unit tests on all cores (seven minutes on two)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
-	$(PYTHON) -m pytest -q -m "not cluster and not gpu"
+	$(PYTHON) -m pytest -q -m "not cluster and not gpu" -n auto --dist worksteal
 
 cluster-test: setup media ## The cluster suite: real API server, kubelet, containerd, images and Helm
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
