@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from answers_wanted import asked_until
 from facedb_sidecar.app import create_app
+from facedb_sidecar.model_files import ModelManager
 from facedb_sidecar.model_table import BUILT_IN, OWN_LIST, read_table
 from facedb_sidecar.settings import Settings, UpdateSettings
 from release_server import ReleaseServer
@@ -66,16 +67,6 @@ def client(settings: Settings) -> Iterator[TestClient]:
         yield running
 
 
-def until(client: TestClient, path: str, wanted: Any) -> dict[str, Any]:
-    end = time.monotonic() + 60
-    while True:
-        said: dict[str, Any] = client.get(path).json()
-        if wanted(said):
-            return said
-        assert time.monotonic() < end, said
-        time.sleep(0.02)
-
-
 def ended(name: str) -> Any:
     return lambda said: said["progress"].get(name, {}).get("status") in ("complete", "failed")
 
@@ -97,14 +88,14 @@ def test_before_any_download_nothing_is_installed_and_nothing_runs(client: TestC
 
 
 def test_when_the_face_models_have_come_the_engine_loads_by_itself(client: TestClient) -> None:
-    until(client, "/ready", lambda s: s.get("reason") == "ModelMissing")
+    asked_until(client, "/ready", lambda s: s.get("reason") == "ModelMissing")
     for name in PACK:
         began = client.post(f"/models/download/{name}")
         assert (began.status_code, began.json()) == (200, {"status": "download_started", "model": name})
         # Once more has no effect.
         assert client.post(f"/models/download/{name}").status_code == 200
 
-    until(client, "/ready", lambda s: s.get("ready"))
+    asked_until(client, "/ready", lambda s: s.get("ready"))
 
     models = client.get("/models/status").json()["models"]
     assert {models[name]["status"] for name in PACK} == {"installed"}
@@ -131,7 +122,7 @@ def test_wrong_bytes_are_refused_and_the_others_still_come(
 
     client.post("/models/download/arcface")
     client.post("/models/download/facenet512")
-    progress = until(client, "/models/download-progress", ended("facenet512"))["progress"]
+    progress = asked_until(client, "/models/download-progress", ended("facenet512"))["progress"]
 
     assert progress["arcface"]["status"] == "failed"
     assert "sha256" in progress["arcface"]["error"]
@@ -145,13 +136,15 @@ def test_a_model_that_the_source_lacks_fails_with_its_name_and_can_be_asked_for_
 ) -> None:
     (server.root / "owner" / "app" / "models" / "arcface.onnx").unlink()
     client.post("/models/download/arcface")
-    failed = until(client, "/models/download-progress", ended("arcface"))["progress"]["arcface"]
+    failed = asked_until(client, "/models/download-progress", ended("arcface"))["progress"]["arcface"]
     assert failed["status"] == "failed"
     assert "arcface.onnx" in failed["error"]
 
     server.publish(served.models / "arcface.onnx", repository="owner/app", tag="models")
     client.post("/models/download/arcface")
-    until(client, "/models/download-progress", lambda s: s["progress"]["arcface"]["status"] == "complete")
+    asked_until(
+        client, "/models/download-progress", lambda s: s["progress"]["arcface"]["status"] == "complete"
+    )
 
 
 def test_a_file_of_another_size_is_corrupted_and_replaced(client: TestClient, settings: Settings) -> None:
@@ -160,7 +153,7 @@ def test_a_file_of_another_size_is_corrupted_and_replaced(client: TestClient, se
     assert client.get("/models/status").json()["models"]["arcface"]["status"] == "corrupted"
 
     client.post("/models/download/arcface")
-    until(client, "/models/download-progress", ended("arcface"))
+    asked_until(client, "/models/download-progress", ended("arcface"))
 
     assert client.get("/models/status").json()["models"]["arcface"]["status"] == "installed"
 
@@ -199,3 +192,16 @@ def test_a_users_lists_come_before_the_built_in_table_and_a_broken_one_changes_n
 
     assert (table["arcface"].file.name, table["arcface"].file.sha256) == ("mine.onnx", None)
     assert set(table) == {model.name for model in BUILT_IN} | {"extra"}
+
+
+def test_a_source_that_nobody_understands_is_told_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    nowhere = Path("/nonexistent")
+    updates = UpdateSettings(model_source=("--gitlab", "owner/models"))
+
+    async def arrived() -> None:
+        raise AssertionError("nothing came")
+
+    manager = ModelManager(Settings(nowhere, nowhere, "cpu", nowhere, updates=updates), arrived)
+
+    assert "FACEDB_MODEL_SOURCE names no source: No such option: --gitlab" in caplog.text
+    assert not manager.ready()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from answers_wanted import asked_until
 from builders import make_release
 from enrolment import ASTRONAUT, astronaut
 from facedb_sidecar.app import create_app
@@ -61,24 +61,13 @@ def settings(server: ReleaseServer, data: Path, models: Path) -> Settings:
     )
 
 
-def until(client: TestClient, path: str, wanted: Any, *, seconds: float = 60.0) -> dict[str, Any]:
-    """Ask until the answer is as wanted."""
-    end = time.monotonic() + seconds
-    while True:
-        said: dict[str, Any] = client.get(path).json()
-        if wanted(said):
-            return said
-        assert time.monotonic() < end, said
-        time.sleep(0.02)
-
-
 def update(client: TestClient) -> dict[str, Any]:
     """Begin an update and wait for its end."""
     began = client.post("/database/update")
     assert began.status_code == 200, began.text
     assert set(began.json()) == {"job_id", "status"}
     assert began.json()["status"] == "started"
-    return until(client, "/database/update/status", lambda s: s["status"] in ("complete", "failed"))
+    return asked_until(client, "/database/update/status", lambda s: s["status"] in ("complete", "failed"))
 
 
 def test_a_fresh_install_updates_and_identifies_and_updates_again(
@@ -86,7 +75,7 @@ def test_a_fresh_install_updates_and_identifies_and_updates_again(
 ) -> None:
     server.publish(archives[OLD], tag=f"v{OLD}")
     with TestClient(create_app(settings(server, tmp_path / "data", served.models))) as client:
-        until(client, "/ready", lambda s: s.get("reason") == "NoRelease")
+        asked_until(client, "/ready", lambda s: s.get("reason") == "NoRelease")
         assert client.get("/database/info").json() == {
             "version": "unknown",
             "performer_count": 0,
@@ -132,15 +121,15 @@ def test_the_queue_updates_and_its_job_ends_when_the_update_has_ended(
 ) -> None:
     server.publish(archives[OLD], tag=f"v{OLD}")
     with TestClient(create_app(settings(server, tmp_path / "data", served.models))) as client:
-        until(client, "/ready", lambda s: s.get("reason") == "NoRelease")
+        asked_until(client, "/ready", lambda s: s.get("reason") == "NoRelease")
         job = client.post("/queue", json={"type": "database_update"}).json()["job_id"]
-        row = until(client, f"/queue/{job}", lambda s: s["status"] in ("completed", "failed"))
+        row = asked_until(client, f"/queue/{job}", lambda s: s["status"] in ("completed", "failed"))
         assert row["status"] == "completed"
         assert client.get("/ready").json()["version"] == OLD
         server.faults.fail_times = 10_000
         forget_checks(tmp_path / "data")
         job = client.post("/queue", json={"type": "database_update"}).json()["job_id"]
-        row = until(client, f"/queue/{job}", lambda s: s["status"] in ("completed", "failed"))
+        row = asked_until(client, f"/queue/{job}", lambda s: s["status"] in ("completed", "failed"))
         assert row["status"] == "failed"
         assert "503" in row["error_message"]
 

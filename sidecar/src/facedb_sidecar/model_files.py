@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from facedb_release.cli.words import read_model_words
 from facedb_release.fetching.modelfiles import Model
 from facedb_release.progress import Phase
 from facedb_sidecar.engine.models import ARCFACE_FILE, DETECTOR_FILE, FACENET_FILE
@@ -80,6 +81,11 @@ class ModelManager:
         self._waiting: list[str] = []
         self._worker: asyncio.Task[None] | None = None
         self._progress: dict[str, Download] = {}
+        try:
+            read_model_words(settings.updates.model_source)
+        except ValueError as error:
+            # What is installed serves all the same.
+            log.error("FACEDB_MODEL_SOURCE names no source: %s", error)
 
     @property
     def folder(self) -> Path:
