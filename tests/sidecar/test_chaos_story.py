@@ -88,7 +88,7 @@ class Home:
             "FACEDB_DRAINING_FILE": str(self.data / "draining"),
             "FACEDB_SOURCE": f"--github owner/data --api-url {self.server.url} --stall-after 2 --attempts 2",
         }
-        with in_process("facedb_sidecar.app:create_app", env) as (process, port):
+        with in_process("facedb_sidecar.app:serve", env) as (process, port):
             reader = threading.Thread(target=lambda: self.said.extend(process.stderr or ()))
             reader.start()
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

@@ -135,15 +135,14 @@ class _Look:
         self._scene = scene
         self._request = request
         self._turn = max(1, min(MOST_FRAMES_A_TURN, engine.models.batch_size))
-        self._stream = Stream("", {})
         self.errors: list[str] = []
 
     async def at_everything(self) -> tuple[Seen, float]:
         """The frames and the screenshot; also the milliseconds in which ffmpeg ran."""
         seen, took_ms = Seen(), 0.0
-        url, headers = await self._stash.stream(self._scene)
+        stream = Stream(*await self._stash.stream(self._scene))
         # Once for all pieces: it takes as long as a frame.
-        self._stream = Stream(url, headers, await start_of(Stream(url, headers)))
+        self._stream = replace(stream, start_s=await start_of(stream))
         async with aclosing(self._fetched()) as fetched:
             async for extraction, ms in fetched:
                 took_ms += ms
