@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from cluster.composed import pod_of, service_of
-from facedb_operator import fragments
+from facedb_operator.objects import fragments
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / "examples" / "02-docker"

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
 from facedb_operator import names, objects
-from facedb_operator.access import access
 from facedb_operator.facts import (
     Answer,
     Claim,
@@ -24,6 +23,7 @@ from facedb_operator.facts import (
     Workload,
 )
 from facedb_operator.names import Component
+from facedb_operator.objects.access import access
 from facedb_operator.plan import plan
 from facedb_operator.spec import FaceDatabase, parse_spec
 from facedb_operator.status import status_of

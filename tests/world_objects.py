@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from facedb_operator import names, objects, serving_pods
+from facedb_operator import names, objects
 from facedb_operator.facts import Answer, Claim, FetchJob, JobState, Pod, Workload
 from facedb_operator.names import Component
+from facedb_operator.objects import serving_pods
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import CreateWorkload
 from facedb_release.outcome import Outcome

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from facedb_operator import names, objects, serving_pods
+from facedb_operator import names, objects
 from facedb_operator.names import Component
+from facedb_operator.objects import serving_pods
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
 from facedb_operator.steps import CreateWorkload
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from facedb_operator import names
 from facedb_operator.facts import JobState, Verified
-from facedb_operator.readings import (
+from facedb_operator.observe.readings import (
     read_claim,
     read_job,
     read_pod,

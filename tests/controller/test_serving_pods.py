@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from facedb_operator import objects, serving_pods
-from facedb_operator.access import access
+from facedb_operator import objects
 from facedb_operator.names import Component
+from facedb_operator.objects import serving_pods
+from facedb_operator.objects.access import access
 from facedb_operator.spec import FaceDatabase, parse_spec
 from facedb_operator.steps import CreateWorkload
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedb_operator.staging import retry_delay
+from facedb_operator.plan.staging import retry_delay
 from facedb_operator.wakeups import Gone, Key, Wakeups
 
 KEY = ("default", "stash")

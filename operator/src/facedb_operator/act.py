@@ -11,9 +11,8 @@ from typing import Any, assert_never
 from kubernetes.aio.client import ApiException
 from kubernetes.aio.dynamic import DynamicClient
 
-from facedb_operator import names, objects, serving_pods
-from facedb_operator.access import access
-from facedb_operator.readings import receipt_to_json
+from facedb_operator import names, objects
+from facedb_operator.observe.readings import receipt_to_json
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
     CreateClaim,
@@ -56,10 +55,10 @@ async def act(kube: DynamicClient, db: FaceDatabase, step: Step, now: datetime) 
         case EnsureService():
             await apply(kube, objects.service(db))
         case EnsureAccess():
-            for manifest in access(db):
+            for manifest in objects.access(db):
                 await apply(kube, manifest)
         case DeleteAccess():
-            for manifest in reversed(access(db)):
+            for manifest in reversed(objects.access(db)):
                 await _delete(
                     kube, (manifest["apiVersion"], manifest["kind"]), db, manifest["metadata"]["name"]
                 )
@@ -68,7 +67,7 @@ async def act(kube: DynamicClient, db: FaceDatabase, step: Step, now: datetime) 
         case StartFetch(component=component, attempt=attempt):
             await apply(kube, objects.fetch_job(db, component, attempt))
         case CreateWorkload():
-            await apply(kube, serving_pods.deployment(db, step))
+            await apply(kube, objects.deployment(db, step))
         case MarkVerified(claim=claim, facts=facts):
             note = {names.RECEIPT_ANNOTATION: receipt_to_json(facts)}
             await _patch(kube, CLAIM, db, claim, {"metadata": {"annotations": note}})

@@ -15,11 +15,11 @@ from kubernetes.aio.dynamic import DynamicClient
 
 from facedb_operator import metrics, names
 from facedb_operator.act import act, write_event, write_status
-from facedb_operator.events import events_of
 from facedb_operator.observe import observe
 from facedb_operator.plan import plan
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
 from facedb_operator.status import invalid_status, status_of
+from facedb_operator.status.events import events_of
 from facedb_operator.wakeups import Gone
 
 # After a step the world looks different: look again before anything else is decided.

@@ -11,9 +11,9 @@ from datetime import timedelta
 from facedb_operator import names
 from facedb_operator.facts import Claim, FetchJob, JobState, Observed
 from facedb_operator.names import Component, Reason
-from facedb_operator.rollout import Goal, clear, rollout
+from facedb_operator.plan.rollout import Goal, clear, rollout
+from facedb_operator.plan.staging import staging, stale_jobs
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.staging import staging, stale_jobs
 from facedb_operator.steps import (
     CreateClaim,
     DeleteAccess,

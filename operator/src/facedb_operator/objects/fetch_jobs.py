@@ -1,13 +1,10 @@
-"""Whole Kubernetes objects from (database, names, version). Pure builders: they call nothing.
-
-The serving pods are in ``serving_pods``, their account in ``access``. Pods that fetch carry no credentials of
-the API server.
-"""
+"""Jobs that fill a claim. Pure: builders that call nothing. Their pods carry no API credentials."""
 
 from typing import Final
 
 from facedb_operator import names
-from facedb_operator.fragments import (
+from facedb_operator.names import Component
+from facedb_operator.objects.fragments import (
     MODELS_DIR,
     RELEASE_DIR,
     Manifest,
@@ -17,63 +14,13 @@ from facedb_operator.fragments import (
     mount,
     pod_base,
     scratch,
-    selector,
 )
-from facedb_operator.names import Component
 from facedb_operator.spec import FaceDatabase, GitHubSource, Source
 
 # A day to read the log of a finished Job; its verdict is on the claim or in status by then.
 JOB_TTL_S: Final = 24 * 3600
 # A Job that neither ends nor fails in this time is killed and tried again; it resumes.
 JOB_DEADLINE_S: Final = 6 * 3600
-
-
-def service(db: FaceDatabase) -> Manifest:
-    """The Service of a database: pods of all its revisions; the readiness gate decides which."""
-    settings = db.sidecar.service
-    port: Manifest = {"name": "http", "port": settings.get("port", 5000), "targetPort": "http"}
-    if node_port := settings.get("nodePort"):
-        port["nodePort"] = node_port
-    meta = metadata(db, db.name, Component.SIDECAR, {names.KEY_LABEL: db.service_key})
-    meta["annotations"] = dict(settings.get("annotations") or {})
-    return {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": meta,
-        "spec": {
-            "type": settings.get("type", "ClusterIP"),
-            "selector": selector(db),
-            "ports": [port],
-        },
-    }
-
-
-def claim(db: FaceDatabase, component: Component) -> Manifest:
-    """The claim for the desired release, for the models, or for the users' state."""
-    name, labels, size, class_name, retain = _volume(db, component)
-    spec: Manifest = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": size}},
-    }
-    if class_name is not None:
-        spec["storageClassName"] = class_name
-    meta = metadata(db, name, component, labels)
-    meta["annotations"] = {names.SIZE_ANNOTATION: size}
-    if retain:
-        del meta["ownerReferences"]
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec}
-
-
-def _volume(db: FaceDatabase, component: Component) -> tuple[str, dict[str, str], str, str | None, bool]:
-    """Name, labels, size, storage class of a claim, and whether it outlives its database."""
-    if component is Component.STATE:
-        state = db.sidecar.state
-        return db.state_claim_name, {}, state.size, state.class_name, state.retain
-    labels = {names.KEY_LABEL: db.models_key}
-    if component is Component.MODELS:
-        return db.models_claim_name, labels, db.storage.models_size, db.storage.class_name, db.retain
-    labels = {names.KEY_LABEL: db.release_key, names.VERSION_LABEL: db.version}
-    return db.claim_name, labels, db.storage.size, db.storage.class_name, db.retain
 
 
 def fetch_job(db: FaceDatabase, component: Component, attempt: int) -> Manifest:

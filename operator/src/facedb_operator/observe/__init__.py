@@ -16,7 +16,7 @@ from kubernetes.aio.dynamic import DynamicClient
 from facedb_operator import names
 from facedb_operator.facts import Answer, Observed, Progress
 from facedb_operator.names import Component
-from facedb_operator.readings import (
+from facedb_operator.observe.readings import (
     read_claim,
     read_job,
     read_pod,

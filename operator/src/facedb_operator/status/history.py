@@ -5,10 +5,10 @@ from typing import Any
 
 from facedb_operator.facts import FetchJob, Observed
 from facedb_operator.names import Component, Reason
+from facedb_operator.plan.rollout import score
+from facedb_operator.plan.staging import what
 from facedb_operator.record import Target
-from facedb_operator.rollout import score
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.staging import what
 from facedb_operator.steps import Plan
 
 MOST_HISTORY = 10

@@ -11,10 +11,10 @@ from typing import Any
 
 from facedb_operator import names
 from facedb_operator.facts import Claim, Observed
-from facedb_operator.history import history_of, target_of
 from facedb_operator.names import Component, Condition, Reason
 from facedb_operator.record import Bad, Good
 from facedb_operator.spec import FaceDatabase
+from facedb_operator.status.history import history_of, target_of
 from facedb_operator.steps import Plan
 
 MOST_BAD = 10

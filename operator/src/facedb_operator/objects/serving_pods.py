@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from facedb_operator import names
-from facedb_operator.fragments import (
+from facedb_operator.names import Component
+from facedb_operator.objects.fragments import (
     MODELS_DIR,
     RELEASE_DIR,
     STATE_DIR,
@@ -21,7 +22,6 @@ from facedb_operator.fragments import (
     scratch,
     selector,
 )
-from facedb_operator.names import Component
 from facedb_operator.spec import Device, FaceDatabase, SecretKey
 from facedb_operator.steps import CreateWorkload
 

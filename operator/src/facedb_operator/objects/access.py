@@ -6,8 +6,8 @@ refuses every other change by these accounts.
 """
 
 from facedb_operator import names
-from facedb_operator.fragments import Manifest, metadata
 from facedb_operator.names import Component
+from facedb_operator.objects.fragments import Manifest, metadata
 from facedb_operator.spec import FaceDatabase
 
 RBAC = "rbac.authorization.k8s.io"
