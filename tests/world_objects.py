@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from facedb_operator import names, objects
-from facedb_operator.facts import Answer, Claim, FetchJob, JobState, Pod, Workload
+from facedb_operator.facts import Answer, CheckRun, Claim, FetchJob, JobState, Pod, Snapshot, Workload
 from facedb_operator.names import Component
 from facedb_operator.objects import serving_pods
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import CreateWorkload
+from facedb_operator.steps import CreateClaim, CreateSnapshot, CreateWorkload, StartCheck, StartLookup
 from facedb_release.outcome import Outcome
 
 
@@ -50,12 +50,12 @@ def good_answer(work: Workload) -> Answer:
     return Answer(True, work.version, work.digest, failed=False, reason="", message="")
 
 
-def new_claim(db: FaceDatabase, component: Component, now: datetime) -> Claim:
+def new_claim(db: FaceDatabase, step: CreateClaim, now: datetime) -> Claim:
     """A claim as the operator's own builder writes it."""
-    meta = objects.claim(db, component)["metadata"]
+    meta = objects.claim(db, step)["metadata"]
     return Claim(
         name=meta["name"],
-        component=component,
+        component=step.component,
         key=meta["labels"].get(names.KEY_LABEL, ""),
         version=meta["labels"].get(names.VERSION_LABEL),
         created_at=now,
@@ -80,6 +80,50 @@ def new_job(db: FaceDatabase, component: Component, attempt: int, now: datetime)
         outcome=None,
         progress=None,
         blocked=None,
+    )
+
+
+def found_lookup(wanted: str) -> Outcome:
+    """A lookup that found what was wanted; ``latest`` and ranges find 2026.02.18."""
+    return outcome(wanted if wanted[:1].isdigit() else "2026.02.18", ok=True, reason="Found")
+
+
+def new_lookup(db: FaceDatabase, step: StartLookup, now: datetime) -> FetchJob:
+    """A lookup Job that has just been created; ``claim`` holds what was wanted."""
+    meta = objects.lookup_job(db, step)["metadata"]
+    return FetchJob(
+        name=meta["name"],
+        key=meta["labels"][names.KEY_LABEL],
+        component=Component.LOOKUP,
+        claim=step.wanted,
+        attempt=1,
+        state=JobState.RUNNING,
+        started_at=now,
+        finished_at=None,
+        outcome=None,
+        progress=None,
+        blocked=None,
+    )
+
+
+def new_check(db: FaceDatabase, step: StartCheck, now: datetime) -> CheckRun:
+    """A check's Job that has just been created."""
+    meta = objects.check_job(db, step)["metadata"]
+    return CheckRun(meta["name"], step.check.name, step.key, JobState.RUNNING, now, "")
+
+
+def new_snapshot(db: FaceDatabase, step: CreateSnapshot, now: datetime) -> Snapshot:
+    """A snapshot that has just been created."""
+    meta = objects.snapshot(db, step)["metadata"]
+    return Snapshot(
+        name=meta["name"],
+        release_key=meta["labels"][names.KEY_LABEL],
+        version=meta["labels"][names.VERSION_LABEL],
+        verified=step.facts,
+        created_at=now,
+        ready=False,
+        restore_size="1Gi",
+        owned="ownerReferences" in meta,
     )
 
 

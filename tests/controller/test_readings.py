@@ -16,8 +16,6 @@ from facedb_operator.observe.readings import (
     read_pod,
     read_progress,
     read_workload,
-    receipt_from_json,
-    receipt_to_json,
 )
 from world_objects import outcome
 
@@ -101,7 +99,7 @@ def test_any_log_is_read_without_an_error(log: str) -> None:
     st.builds(Verified, st.none() | st.text(), st.none() | st.text(), st.none(), st.integers(), st.integers())
 )
 def test_a_claims_receipt_survives_its_annotation(facts: Verified) -> None:
-    assert receipt_from_json(receipt_to_json(facts)) == facts
+    assert Verified.from_json(facts.to_json()) == facts
 
 
 def test_claims_and_deployments_carry_what_they_are_for() -> None:

@@ -12,22 +12,30 @@ from kubernetes.aio.client import ApiException
 from kubernetes.aio.dynamic import DynamicClient
 
 from facedb_operator import names, objects
-from facedb_operator.observe.readings import receipt_to_json
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
     CreateClaim,
+    CreateSnapshot,
     CreateWorkload,
     DeleteAccess,
+    DeleteBudget,
     DeleteClaim,
     DeleteJob,
+    DeleteSnapshot,
     DeleteWorkload,
     EnsureAccess,
+    EnsureBudget,
+    EnsurePolicies,
     EnsureService,
     MarkVerified,
     OwnClaim,
+    OwnSnapshot,
+    RestoreClaim,
     ScaleWorkload,
     SetGate,
+    StartCheck,
     StartFetch,
+    StartLookup,
     Step,
 )
 
@@ -40,6 +48,8 @@ CLAIM = ("v1", "PersistentVolumeClaim")
 JOB = ("batch/v1", "Job")
 DEPLOYMENT = ("apps/v1", "Deployment")
 POD = ("v1", "Pod")
+SNAPSHOT = (f"{names.SNAPSHOT_GROUP}/v1", "VolumeSnapshot")
+BUDGET = ("policy/v1", "PodDisruptionBudget")
 
 Kind = tuple[str, str]
 
@@ -62,18 +72,38 @@ async def act(kube: DynamicClient, db: FaceDatabase, step: Step, now: datetime) 
                 await _delete(
                     kube, (manifest["apiVersion"], manifest["kind"]), db, manifest["metadata"]["name"]
                 )
-        case CreateClaim(component=component):
-            await apply(kube, objects.claim(db, component))
+        case EnsureBudget():
+            await apply(kube, objects.budget(db))
+        case DeleteBudget():
+            await _delete(kube, BUDGET, db, db.name)
+        case EnsurePolicies():
+            for manifest in objects.policies(db):
+                await apply(kube, manifest)
+        case CreateClaim():
+            await apply(kube, objects.claim(db, step))
+        case RestoreClaim():
+            await apply(kube, objects.restored_claim(db, step))
+        case CreateSnapshot():
+            await apply(kube, objects.snapshot(db, step))
+        case DeleteSnapshot(name=name):
+            await _delete(kube, SNAPSHOT, db, name)
+        case StartLookup():
+            await apply(kube, objects.lookup_job(db, step))
+        case StartCheck():
+            await apply(kube, objects.check_job(db, step))
         case StartFetch(component=component, attempt=attempt):
             await apply(kube, objects.fetch_job(db, component, attempt))
         case CreateWorkload():
             await apply(kube, objects.deployment(db, step))
         case MarkVerified(claim=claim, facts=facts):
-            note = {names.RECEIPT_ANNOTATION: receipt_to_json(facts)}
+            note = {names.RECEIPT_ANNOTATION: facts.to_json()}
             await _patch(kube, CLAIM, db, claim, {"metadata": {"annotations": note}})
         case OwnClaim(name=name, owned=owned):
             owners = [dict(names.owner_reference(db.name, db.uid))] if owned else None
             await _patch(kube, CLAIM, db, name, {"metadata": {"ownerReferences": owners}})
+        case OwnSnapshot(name=name, owned=owned):
+            owners = [dict(names.owner_reference(db.name, db.uid))] if owned else None
+            await _patch(kube, SNAPSHOT, db, name, {"metadata": {"ownerReferences": owners}})
         case ScaleWorkload(name=name, replicas=replicas):
             await _patch(kube, DEPLOYMENT, db, name, {"spec": {"replicas": replicas}})
         case SetGate():

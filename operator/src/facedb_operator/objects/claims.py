@@ -1,34 +1,58 @@
 """Volume claims: of a release, of the models, of the users' state. Pure: builders that call nothing."""
 
 from facedb_operator import names
+from facedb_operator.facts import Snapshot
 from facedb_operator.names import Component
 from facedb_operator.objects.fragments import Manifest, metadata
 from facedb_operator.spec import FaceDatabase
+from facedb_operator.steps import CreateClaim, RestoreClaim
 
 
-def claim(db: FaceDatabase, component: Component) -> Manifest:
+def claim(db: FaceDatabase, step: CreateClaim) -> Manifest:
     """The claim for the desired release, for the models, or for the users' state."""
-    name, labels, size, class_name, retain = _volume(db, component)
+    if step.component is Component.STATE:
+        state = db.sidecar.state
+        return _claim(db, db.state_claim_name, step, {}, state.class_name, retain=state.retain)
+    kept, class_name = db.retain, db.storage.class_name
+    if step.component is Component.MODELS:
+        labels = {names.KEY_LABEL: db.models_key}
+        return _claim(db, db.models_claim_name, step, labels, class_name, retain=kept)
+    labels = {names.KEY_LABEL: db.release_key, names.VERSION_LABEL: db.version}
+    return _claim(db, db.claim_name, step, labels, class_name, retain=kept)
+
+
+def restored_claim(db: FaceDatabase, step: RestoreClaim) -> Manifest:
+    """A verified release's claim again: what its snapshot holds, and the verdict that it carries."""
+    kept: Snapshot = step.snapshot
+    labels = {names.KEY_LABEL: kept.release_key, names.VERSION_LABEL: kept.version}
+    size = kept.restore_size or db.storage.size or ""
+    made = CreateClaim(Component.RELEASE, size, snapshot=kept.name)
+    manifest = _claim(db, step.claim, made, labels, db.storage.class_name, retain=db.retain)
+    manifest["metadata"]["annotations"][names.RECEIPT_ANNOTATION] = kept.verified.to_json()
+    return manifest
+
+
+def _claim(
+    db: FaceDatabase,
+    name: str,
+    step: CreateClaim,
+    labels: dict[str, str],
+    class_name: str | None,
+    *,
+    retain: bool,
+) -> Manifest:
     spec: Manifest = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": size}},
+        "resources": {"requests": {"storage": step.size}},
     }
     if class_name is not None:
         spec["storageClassName"] = class_name
-    meta = metadata(db, name, component, labels)
-    meta["annotations"] = {names.SIZE_ANNOTATION: size}
+    meta = metadata(db, name, step.component, labels)
+    meta["annotations"] = {names.SIZE_ANNOTATION: step.size}
+    if step.snapshot is not None:
+        source = {"apiGroup": names.SNAPSHOT_GROUP, "kind": "VolumeSnapshot", "name": step.snapshot}
+        spec["dataSource"] = source
+        meta["annotations"][names.SNAPSHOT_ANNOTATION] = step.snapshot
     if retain:
         del meta["ownerReferences"]
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec}
-
-
-def _volume(db: FaceDatabase, component: Component) -> tuple[str, dict[str, str], str, str | None, bool]:
-    """Name, labels, size, storage class of a claim, and whether it outlives its database."""
-    if component is Component.STATE:
-        state = db.sidecar.state
-        return db.state_claim_name, {}, state.size, state.class_name, state.retain
-    labels = {names.KEY_LABEL: db.models_key}
-    if component is Component.MODELS:
-        return db.models_claim_name, labels, db.storage.models_size, db.storage.class_name, db.retain
-    labels = {names.KEY_LABEL: db.release_key, names.VERSION_LABEL: db.version}
-    return db.claim_name, labels, db.storage.size, db.storage.class_name, db.retain

@@ -22,7 +22,9 @@ from facedb_operator.objects.fragments import (
     scratch,
     selector,
 )
-from facedb_operator.spec import Device, FaceDatabase, SecretKey
+from facedb_operator.spec import FaceDatabase
+from facedb_operator.spec.fields import ObjectKey
+from facedb_operator.spec.sidecar import Device
 from facedb_operator.steps import CreateWorkload
 
 # Where every client library looks for it.
@@ -153,7 +155,7 @@ def environment(db: FaceDatabase) -> list[Manifest]:
     return [*(e for e in ours if e["name"] not in theirs), *(dict(e) for e in sidecar.env)]
 
 
-def _secret(variable: str, key: SecretKey) -> Manifest:
+def _secret(variable: str, key: ObjectKey) -> Manifest:
     return {"name": variable, "valueFrom": {"secretKeyRef": {"name": key.name, "key": key.key}}}
 
 

@@ -2,12 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from facedb_operator import names
-from facedb_operator.facts import Answer, Claim, FetchJob, JobState, Pod, Progress, Verified, Workload
+from facedb_operator.facts import (
+    Answer,
+    Claim,
+    FetchJob,
+    JobState,
+    Pod,
+    Progress,
+    Snapshot,
+    Verified,
+    Workload,
+)
 from facedb_operator.names import Component
 from facedb_operator.record import parse_time
 from facedb_release.outcome import Outcome
@@ -25,22 +34,30 @@ def read_claim(raw: Body) -> Claim:
         key=meta["labels"].get(names.KEY_LABEL, ""),
         version=meta["labels"].get(names.VERSION_LABEL),
         created_at=_created(raw),
-        verified=receipt_from_json(receipt) if receipt else None,
+        verified=Verified.from_json(receipt) if receipt else None,
         size=(meta.get("annotations") or {}).get(names.SIZE_ANNOTATION, ""),
         owned=bool(meta.get("ownerReferences")),
         deleting=_deleting(raw),
+        restored_from=(meta.get("annotations") or {}).get(names.SNAPSHOT_ANNOTATION),
+        bound=(raw.get("status") or {}).get("phase") == "Bound",
     )
 
 
-def receipt_to_json(facts: Verified) -> str:
-    """A claim's verdict as its annotation."""
-    return json.dumps(asdict(facts), separators=(",", ":"), sort_keys=True)
-
-
-def receipt_from_json(text: str) -> Verified:
-    """The inverse of ``receipt_to_json``."""
-    raw = json.loads(text)
-    return Verified(**{**raw, "warnings": tuple(raw.get("warnings", ()))})
+def read_snapshot(raw: Body) -> Snapshot:
+    """A VolumeSnapshot with the verdict that it carries."""
+    meta, status = raw["metadata"], raw.get("status") or {}
+    return Snapshot(
+        name=meta["name"],
+        release_key=meta["labels"].get(names.KEY_LABEL, ""),
+        version=meta["labels"].get(names.VERSION_LABEL, ""),
+        verified=Verified.from_json(meta["annotations"][names.RECEIPT_ANNOTATION]),
+        created_at=_created(raw),
+        ready=bool(status.get("readyToUse")),
+        error=(status.get("error") or {}).get("message"),
+        restore_size=status.get("restoreSize"),
+        owned=bool(meta.get("ownerReferences")),
+        deleting=_deleting(raw),
+    )
 
 
 def read_workload(raw: Body) -> Workload:
@@ -109,6 +126,7 @@ def read_pod(raw: Body, answer: Answer | None) -> Pod:
         waiting=_waiting(containers),
         last_exit=_last_exit(containers),
         answer=answer,
+        started_at=_started(containers),
         deleting=_deleting(raw) or status.get("phase") in ("Succeeded", "Failed"),
     )
 
@@ -172,6 +190,11 @@ def _blocked(pod: Body) -> str | None:
     status = pod.get("status") or {}
     conditions = {c["type"]: c for c in status.get("conditions") or ()}
     return _unschedulable(conditions.get("PodScheduled")) or _waiting(status.get("containerStatuses") or ())
+
+
+def _started(containers: Any) -> datetime | None:
+    texts = [((c.get("state") or {}).get("running") or {}).get("startedAt") for c in containers]
+    return max((parse_time(text) for text in texts if text), default=None)
 
 
 def _unschedulable(condition: Body | None) -> str | None:

@@ -59,7 +59,7 @@ def _groundwork(db: FaceDatabase, seen: Observed) -> Plan | None:
         return Plan(Reason.ROLLING_OUT, "Creating the Service.", (EnsureService(),), timedelta(0))
     # One that is going away is left to go: pods that run keep it, and another would have its name.
     if seen.state is None:
-        step = CreateClaim(Component.STATE)
+        step = CreateClaim(Component.STATE, db.sidecar.state.size)
         return Plan(Reason.ROLLING_OUT, "Creating the volume for users' state.", (step,), timedelta(0))
     if db.sidecar.updates and seen.access_key != names.ACCESS_KEY:
         return Plan(Reason.ROLLING_OUT, "Creating the pods' account.", (EnsureAccess(),), timedelta(0))

@@ -11,7 +11,8 @@ from datetime import timedelta
 from facedb_operator.facts import Observed, Pod, Workload
 from facedb_operator.names import Reason
 from facedb_operator.record import Bad, Good
-from facedb_operator.spec import FaceDatabase, Strategy
+from facedb_operator.spec import FaceDatabase
+from facedb_operator.spec.rollout import Strategy
 from facedb_operator.steps import (
     CreateWorkload,
     DeleteWorkload,
@@ -140,6 +141,8 @@ def _spare(db: FaceDatabase, seen: Observed, goal: Goal) -> int:
         case Strategy.RECREATE:
             return 0
         case Strategy.ROLLING:
+            return spare
+        case Strategy.BLUE_GREEN | Strategy.CANARY:
             return spare
         case Strategy.AUTO:
             return spare - 1 if _no_room(seen, goal) else spare

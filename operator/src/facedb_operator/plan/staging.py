@@ -16,6 +16,7 @@ from facedb_release.outcome import Outcome
 LOOK_AGAIN = timedelta(seconds=2)
 FIRST_RETRY = timedelta(seconds=10)
 LAST_RETRY = timedelta(minutes=5)
+DEFAULT_SIZE = "4Gi"
 
 
 def staging(db: FaceDatabase, seen: Observed) -> Plan | None:
@@ -60,10 +61,10 @@ def _stage(db: FaceDatabase, seen: Observed, component: Component) -> Plan | Non
     # The old claim of this name is still going away: creating now would adopt a dying object.
     if claim is None and any(c.name == name for c in seen.claims):
         return Plan(Reason.FETCHING, f"Waiting for volume {name} to go away.", check_again=LOOK_AGAIN)
+    size = (db.storage.size or DEFAULT_SIZE) if is_release else db.storage.models_size
     if claim is None:
-        return Plan(Reason.FETCHING, f"Creating a volume for {thing}.", (CreateClaim(component),))
+        return Plan(Reason.FETCHING, f"Creating a volume for {thing}.", (CreateClaim(component, size),))
     jobs = sorted((j for j in seen.jobs if j.key == key), key=lambda j: j.attempt)
-    size = db.storage.size if is_release else db.storage.models_size
     # Nothing good is on it yet: a volume of another size is made anew, once nobody writes to it.
     if claim.size != size and not any(j.state is JobState.RUNNING for j in jobs):
         return Plan(Reason.FETCHING, f"Making the volume for {thing} anew with {size}.", (DeleteClaim(name),))

@@ -60,10 +60,16 @@ def status_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json:
         "replicas": len([p for p in seen.pods if not p.deleting]),
         "readyReplicas": len(serving),
         "selector": f"{names.DATABASE_LABEL}={db.name},{names.COMPONENT_LABEL}={Component.SIDECAR.value}",
-        "handled": {"retry": db.retry_token} if db.retry_token else None,
+        "handled": _handled(db, plan) or None,
         "conditions": _conditions(db, view, _claim_facts(db, seen), now),
     }
     return {key: value for key, value in status.items() if value is not None}
+
+
+def _handled(db: FaceDatabase, plan: Plan) -> dict[str, str]:
+    """Verb → the last token that was dealt with. A retry is dealt with by the keys that hold it."""
+    retry = {"retry": db.verbs.retry} if db.verbs.retry else {}
+    return {**db.record.handled, **plan.handled, **retry}
 
 
 def invalid_status(body: Mapping[str, Any], field: str, why: str, now: datetime) -> Json:
