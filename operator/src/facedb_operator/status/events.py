@@ -8,7 +8,7 @@ from typing import Any
 from facedb_operator import names
 from facedb_operator.names import Condition
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.status import stamp
+from facedb_operator.status.times import stamp
 
 MESSAGE_LIMIT = 1024
 _WATCHED = (Condition.READY, Condition.VERIFIED, Condition.DEGRADED)

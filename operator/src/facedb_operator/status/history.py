@@ -9,7 +9,8 @@ from facedb_operator.plan.rollout import score
 from facedb_operator.plan.staging import what
 from facedb_operator.record import Target
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import Plan
+from facedb_operator.status.times import stamp
+from facedb_operator.steps import Plan, Walk
 
 MOST_HISTORY = 10
 
@@ -33,11 +34,12 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
         "version": db.version,
         "revision": db.revision_key,
         "state": plan.reason,
-        "startedAt": _stamp(old.started_at if old else seen.now),
-        "progressedAt": _stamp(seen.now if moved or old is None else old.progressed_at),
+        "startedAt": stamp(old.started_at if old else seen.now),
+        "progressedAt": stamp(seen.now if moved or old is None else old.progressed_at),
         "progress": max(now_score, old.progress if old else 0),
         "unavailableSeconds": round(lost, 1),
-        **({"unavailableSince": _stamp(since)} if since else {}),
+        **({"unavailableSince": stamp(since)} if since else {}),
+        **_walked(plan, old),
         **_transfer(db, seen, old),
     }
 
@@ -55,8 +57,8 @@ def history_of(db: FaceDatabase, seen: Observed, plan: Plan) -> list[Json]:
         "version": old.version,
         "outcome": ("RolledBack" if good else "Failed") if refused else "Succeeded",
         "reason": plan.reason,
-        "startedAt": _stamp(old.started_at),
-        "finishedAt": _stamp(seen.now),
+        "startedAt": stamp(old.started_at),
+        "finishedAt": stamp(seen.now),
         "downloadedBytes": _transfer(db, seen, old)["bytesDone"],
         "unavailableSeconds": round(lost, 1),
     }
@@ -118,5 +120,9 @@ def _latest(db: FaceDatabase, seen: Observed) -> FetchJob | None:
     return max(mine, key=lambda j: (j.component is Component.RELEASE, j.attempt), default=None)
 
 
-def _stamp(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _walked(plan: Plan, old: Target | None) -> Json:
+    """How far the trial has come: what the plan says, else what is remembered."""
+    walk: Walk | Target = plan.walk or old or Walk()
+    moments = {"stepSince": walk.step_since, "aloneSince": walk.alone_since}
+    step = {"step": walk.step} if walk.step else {}
+    return {**step, **{name: stamp(at) for name, at in moments.items() if at is not None}}
