@@ -29,8 +29,8 @@ from facedb_sidecar.engine.models import EMBEDDING_DIM
 # does when nobody says anything (max(10, k)): the reference sidecar's answers, its misses included.
 # `wide`: in a well built graph of 90,000 faces, of the faces that are nearest to hard pictures `parity` finds
 # 74 in 100, 400 finds 98.6, 800 finds 99.8, at 2 ms for a face (docs/benchmarks/serving-full.md).
-# `exact`: None, every vector is compared, which costs a batch three times as much as `wide`, and a single
-# face ten times.
+# `exact`: None, every vector is compared, which costs a batch twice as much as `wide`, and a single
+# face more than ten times.
 WIDTHS: dict[str, int | None] = {"parity": 1, "wide": 800, "exact": None}
 # voyager has nothing wider, so that this stands for `exact` there.
 WIDE_EF = 2000
