@@ -96,7 +96,7 @@ def new_lookup(db: FaceDatabase, step: StartLookup, now: datetime) -> FetchJob:
         key=meta["labels"][names.KEY_LABEL],
         component=Component.LOOKUP,
         claim=step.wanted,
-        attempt=1,
+        attempt=step.attempt,
         state=JobState.RUNNING,
         started_at=now,
         finished_at=None,

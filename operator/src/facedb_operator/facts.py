@@ -238,6 +238,16 @@ class Observed:
         """The claim of this name, unless it is going away."""
         return next((c for c in self.claims if c.name == name and not c.deleting), None)
 
+    @property
+    def fetches(self) -> tuple[FetchJob, ...]:
+        """Jobs that write to claims."""
+        return tuple(j for j in self.jobs if j.component in (Component.RELEASE, Component.MODELS))
+
+    @property
+    def lookups(self) -> tuple[FetchJob, ...]:
+        """Jobs that ask a source what there is; they write to nothing."""
+        return tuple(j for j in self.jobs if j.component is Component.LOOKUP)
+
     def snapshot(self, release_key: str) -> Snapshot | None:
         """The snapshot of this release, unless it is going away."""
         return next((s for s in self.snapshots if s.release_key == release_key and not s.deleting), None)

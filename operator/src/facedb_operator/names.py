@@ -71,6 +71,8 @@ class Condition(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     VERIFIED = "Verified"
+    UPDATE_AVAILABLE = "UpdateAvailable"
+    PAUSED = "Paused"
 
 
 class Reason(StrEnum):
@@ -91,6 +93,13 @@ class Reason(StrEnum):
     LOAD_FAILED = "LoadFailed"
     WRONG_RELEASE_SERVED = "WrongReleaseServed"
     NOT_SERVING = "NotServing"
+    LOOKING_UP = "LookingUp"
+    UP_TO_DATE = "UpToDate"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    NOT_ON_OFFER = "NotOnOffer"
+    REFUSED_BEFORE = "RefusedBefore"
+    SOAKING = "Soaking"
+    OUTSIDE_WINDOW = "OutsideWindow"
     VERIFIED = "Verified"
 
 
@@ -135,9 +144,9 @@ def snapshot(database: str, version: str, release_key: str) -> str:
     return release_claim(database, version, release_key)
 
 
-def lookup_job(database: str, key: str) -> str:
-    """The Job that asks the source what there is."""
-    return f"{database}-lookup-{key}"
+def lookup_job(database: str, key: str, attempt: int) -> str:
+    """The Job of one attempt at asking the source what there is."""
+    return f"{database}-lookup-{key}-{attempt}"
 
 
 def check_job(database: str, key: str) -> str:

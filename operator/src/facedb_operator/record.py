@@ -47,12 +47,14 @@ class Available:
     Attributes:
         seen_at: when this version was first seen; its soak counts from here.
         checked_at: when the source was last asked with success.
+        question: stands for what was asked: another range, source or retry token asks anew.
         unpacked_bytes: what it takes on a volume.
     """
 
     version: str
     seen_at: datetime
     checked_at: datetime
+    question: str = ""
     unpacked_bytes: int | None = None
     name: str | None = None
     url: str | None = None
@@ -169,6 +171,7 @@ def _available(raw: Mapping[str, Any] | None) -> Available | None:
         version=raw["version"],
         seen_at=parse_time(raw["seenAt"]),
         checked_at=parse_time(raw.get("checkedAt") or raw["seenAt"]),
+        question=raw.get("question", ""),
         unpacked_bytes=raw.get("size"),
         name=raw.get("name"),
         url=raw.get("url"),

@@ -90,10 +90,12 @@ class StartLookup:
     Attributes:
         key: stands for the question and its time.
         wanted: a version, ``latest`` or a range.
+        attempt: at getting an answer, from 1.
     """
 
     key: str
     wanted: str
+    attempt: int = 1
 
 
 @dataclass(frozen=True)

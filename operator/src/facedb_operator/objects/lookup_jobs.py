@@ -17,10 +17,10 @@ def lookup_job(db: FaceDatabase, step: StartLookup) -> Manifest:
     """The Job; its answer is an Outcome with the version and what it takes on a volume."""
     found = reach(db.source)
     work = Work(
-        name=names.lookup_job(db.name, step.key),
+        name=names.lookup_job(db.name, step.key, step.attempt),
         component=Component.LOOKUP,
         key=step.key,
-        notes={},
+        notes={names.ATTEMPT_ANNOTATION: str(step.attempt)},
         command=("facedb", "lookup", "--version", step.wanted, *found.words),
         env=found.env,
         mounts=found.mounts,

@@ -39,7 +39,12 @@ def available(found: Available | None) -> Json | None:
     """What the channel offers."""
     if found is None:
         return None
-    known = {"size": found.unpacked_bytes, "name": found.name, "url": found.url}
+    known = {
+        "question": found.question or None,
+        "size": found.unpacked_bytes,
+        "name": found.name,
+        "url": found.url,
+    }
     return {
         "version": found.version,
         "seenAt": stamp(found.seen_at),
