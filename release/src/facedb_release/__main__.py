@@ -9,6 +9,7 @@ from facedb_release.cli.export import export_command
 from facedb_release.cli.fetching import fetch_command, versions_command
 from facedb_release.cli.importing import import_command
 from facedb_release.cli.inspecting import inspect_command
+from facedb_release.cli.lookup import lookup_command
 from facedb_release.cli.models import fetch_models_command
 from facedb_release.cli.verifying import verify_command
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     help="Fetch, verify, inspect, compare and publish face-recognition data releases.",
 )
 app.command("fetch")(fetch_command)
+app.command("lookup")(lookup_command)
 app.command("versions")(versions_command)
 app.command("verify")(verify_command)
 app.command("inspect")(inspect_command)
