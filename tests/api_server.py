@@ -182,7 +182,7 @@ class ApiServer:
 
 
 def _programs() -> Path:
-    """The folder of the programs. What is there is taken as it is: another program may be building just now."""
+    """The folder of the programs. Those that are there are not waited for while others are built."""
     found = binaries.bin_dir()
     wanted = ("etcd", "kube-apiserver", "kubectl")
     return found if all((found / name).exists() for name in wanted) else binaries.ensure()
