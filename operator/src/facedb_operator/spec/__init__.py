@@ -5,7 +5,7 @@ Pure. The CRD's schema has already refused most mistakes; what it cannot see is 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from facedb_operator.record import parse_record
 from facedb_operator.spec.channel import read_channel
@@ -18,6 +18,8 @@ from facedb_operator.spec.sources import read_source
 from facedb_operator.spec.storage import read_storage
 from facedb_operator.spec.verbs import read_verbs
 from facedb_operator.spec.verification import read_verification
+
+GITHUB: Final = {"repository": "carrotwaxr/stash-sense-data"}
 
 __all__ = ["FaceDatabase", "InvalidSpec", "parse_spec"]
 
@@ -46,7 +48,7 @@ def parse_spec(body: Mapping[str, Any], *, default_image: str) -> FaceDatabase:
         version=record.chosen or "" if channel is not None else str(spec["version"]),
         channel=channel,
         digest=spec.get("digest"),
-        source=read_source(spec.get("source") or {}, "spec.source"),
+        source=read_source(spec.get("source", {"github": {}}), "spec.source", GITHUB),
         models=read_models(spec.get("models") or {}),
         verification=read_verification(spec.get("verification") or {}),
         storage=read_storage(spec.get("storage") or {}),

@@ -1,14 +1,18 @@
 """A channel: which versions are wanted, and when one may be taken. Pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from facedb_operator.spec.errors import InvalidSpec
-from facedb_operator.spec.fields import Raw, duration
+from facedb_operator.spec.fields import Raw, duration, word
+from facedb_release.version import parse_wanted
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+_TIME = re.compile("([01][0-9]|2[0-3]):([0-5][0-9])")
 
 
 class Policy(Enum):
@@ -50,17 +54,26 @@ def read_channel(raw: Raw | None) -> Channel | None:
     """Read ``spec.channel``.
 
     Raises:
-        InvalidSpec: a time or a time zone is none.
+        InvalidSpec: the range, a time or a time zone is none.
     """
     if raw is None:
         return None
     return Channel(
-        range=raw.get("range"),
-        policy=Policy(raw.get("policy", "Notify")),
+        range=_range(raw.get("range")),
+        policy=word(Policy, raw.get("policy", "Notify"), "spec.channel.policy"),
         interval=duration(raw.get("interval", "1h"), "spec.channel.interval"),
         window=_window(raw.get("window")),
         soak=duration(raw.get("soak", "0s"), "spec.channel.soak"),
     )
+
+
+def _range(text: str | None) -> str | None:
+    if text is not None:
+        try:
+            parse_wanted(text)
+        except ValueError as error:
+            raise InvalidSpec("spec.channel.range", f"is {text!r}: {error}") from error
+    return text
 
 
 def _window(raw: Raw | None) -> Window | None:
@@ -70,12 +83,16 @@ def _window(raw: Raw | None) -> Window | None:
     try:
         zone = ZoneInfo(raw.get("timeZone", "UTC"))
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        why = f"is {raw['timeZone']!r}; expected a name of the IANA time zones, such as Europe/Berlin"
+        why = f"is {raw.get('timeZone')!r}; expected a name of the IANA time zones, such as Europe/Berlin"
         raise InvalidSpec(f"{path}.timeZone", why) from error
-    hours, _, minutes = raw.get("start", "00:00").partition(":")
+    start = _TIME.fullmatch(raw.get("start", "00:00"))
+    if start is None:
+        raise InvalidSpec(
+            f"{path}.start", f"is {raw['start']!r}; expected a time of day HH:MM, such as 02:30"
+        )
     return Window(
         days=frozenset(DAYS.index(day) for day in raw.get("days") or DAYS),
-        start_minute=60 * int(hours) + int(minutes),
+        start_minute=60 * int(start[1]) + int(start[2]),
         duration=duration(raw["duration"], f"{path}.duration"),
         zone=zone,
     )

@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
-from itertools import chain
 from typing import Any
 
 from facedb_operator.spec.errors import InvalidSpec
-from facedb_operator.spec.fields import Raw, duration
+from facedb_operator.spec.fields import Raw, duration, word
 
 
 class Strategy(Enum):
@@ -115,13 +114,13 @@ def read_rollout(raw: Raw) -> Rollout:
     """
     path = "spec.rollout"
     return Rollout(
-        strategy=Strategy(raw.get("strategy", "Auto")),
+        strategy=word(Strategy, raw.get("strategy", "Auto"), f"{path}.strategy"),
         steps=tuple(_step(step, f"{path}.steps[{i}]") for i, step in enumerate(raw.get("steps") or ())),
         progress_deadline=duration(raw.get("progressDeadline", "10m"), f"{path}.progressDeadline"),
         bake=duration(raw.get("bake", "0s"), f"{path}.bake"),
         drain=duration(raw.get("drain", "10s"), f"{path}.drain"),
         checks=tuple(_check(check, f"{path}.checks[{i}]") for i, check in enumerate(raw.get("checks") or ())),
-        on_failure=OnFailure(raw.get("onFailure", "Rollback")),
+        on_failure=word(OnFailure, raw.get("onFailure", "Rollback"), f"{path}.onFailure"),
         gated=raw.get("gate", "Required") == "Required",
     )
 
@@ -132,22 +131,38 @@ def _step(raw: Raw, path: str) -> Step:
 
 
 def _check(raw: Raw, path: str) -> Check:
-    name = raw["name"]
-    if recall := raw.get("recall"):
-        return RecallCheck(name, float(recall["min"]))
-    if latency := raw.get("latency"):
-        return LatencyCheck(name, float(latency["maxRatio"]))
-    when = When(raw.get("when", "BeforeTraffic"))
-    timeout = duration(raw.get("timeout", "1m"), f"{path}.timeout")
-    if http := raw.get("http"):
-        status = str(http.get("status", 200))
-        command: tuple[str, ...] = ("facedb", "check-http", http["url"], "--status", status)
-        return JobCheck(name, when, None, command, (), timeout)
-    if metric := raw.get("prometheus"):
-        bounds = [(f"--{b}", str(metric[b])) for b in ("min", "max") if metric.get(b) is not None]
-        command = ("facedb", "check-prometheus", metric["url"], "--query", metric["query"], *chain(*bounds))
-        return JobCheck(name, when, None, command, (), timeout)
-    if job := raw.get("job"):
-        command, env = tuple(job["command"]), tuple(job.get("env") or ())
-        return JobCheck(name, when, job.get("image"), command, env, timeout)
-    raise InvalidSpec(path, "names nothing to check; expected one of recall, latency, http, prometheus, job")
+    found = [kind for kind in _KINDS if raw.get(kind) is not None]
+    if len(found) != 1:
+        why = f"names {' and '.join(found) or 'nothing to check'}; expected one of {', '.join(_KINDS)}"
+        raise InvalidSpec(path, why)
+    name, kind = raw["name"], raw[found[0]]
+    if found == ["recall"]:
+        return RecallCheck(name, float(kind["min"]))
+    if found == ["latency"]:
+        return LatencyCheck(name, float(kind["maxRatio"]))
+    return JobCheck(
+        name=name,
+        when=word(When, raw.get("when", "BeforeTraffic"), f"{path}.when"),
+        image=kind.get("image"),
+        command=_COMMANDS[found[0]](kind),
+        env=tuple(kind.get("env") or ()),
+        timeout=duration(raw.get("timeout", "1m"), f"{path}.timeout"),
+    )
+
+
+# What a user gives goes behind an equals sign: as a word of its own it could become an option.
+def _http(raw: Raw) -> tuple[str, ...]:
+    return ("facedb", "check-http", f"--status={raw.get('status', 200)}", "--", raw["url"])
+
+
+def _prometheus(raw: Raw) -> tuple[str, ...]:
+    bounds = (f"--{bound}={raw[bound]}" for bound in ("min", "max") if raw.get(bound) is not None)
+    return ("facedb", "check-prometheus", f"--query={raw['query']}", *bounds, "--", raw["url"])
+
+
+def _command(raw: Raw) -> tuple[str, ...]:
+    return tuple(raw["command"])
+
+
+_COMMANDS = {"http": _http, "prometheus": _prometheus, "job": _command}
+_KINDS = ("recall", "latency", *_COMMANDS)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from facedb_operator.spec.fields import ObjectKey, Raw, object_key
+from facedb_operator.spec.fields import ObjectKey, Raw, object_key, quantity, word
 
 
 class Device(Enum):
@@ -55,12 +55,16 @@ class Sidecar:
 
 
 def read_sidecar(raw: Raw, default_image: str) -> Sidecar:
-    """Read ``spec.sidecar``; ``default_image`` where it names no image."""
+    """Read ``spec.sidecar``; ``default_image`` where it names no image.
+
+    Raises:
+        InvalidSpec: the device or the state's size is none.
+    """
     stash, state = raw.get("stash"), raw.get("state") or {}
     return Sidecar(
         replicas=int(raw.get("replicas", 1)),
         image=raw.get("image") or default_image,
-        device=Device(raw.get("device", "gpu")),
+        device=word(Device, raw.get("device", "gpu"), "spec.sidecar.device"),
         resources=raw.get("resources") or {},
         placement={k: raw[k] for k in ("nodeSelector", "tolerations", "affinity") if raw.get(k)},
         runtime_class=raw.get("runtimeClassName"),
@@ -69,7 +73,7 @@ def read_sidecar(raw: Raw, default_image: str) -> Sidecar:
         pull_secrets=tuple(ref["name"] for ref in raw.get("imagePullSecrets") or ()),
         stash=Stash(stash["url"], object_key(stash.get("apiKeySecretRef"))) if stash else None,
         state=State(
-            size=str(state.get("size", "1Gi")),
+            size=quantity(state.get("size", "1Gi"), "spec.sidecar.state.size"),
             class_name=state.get("storageClassName"),
             retain=state.get("deletionPolicy", "Retain") == "Retain",
         ),

@@ -80,8 +80,8 @@ class Source:
     headers: ObjectKey | None = None
 
 
-def read_source(raw: Raw, path: str) -> Source:
-    """Read one source.
+def read_source(raw: Raw, path: str, github: Raw) -> Source:
+    """Read one source; ``github`` holds what a GitHub source that does not say otherwise has.
 
     Raises:
         InvalidSpec: it names no place, or more than one.
@@ -92,7 +92,7 @@ def read_source(raw: Raw, path: str) -> Source:
             path, f"names {', '.join(found) or 'no place'}; expected one of {', '.join(_PLACES)}"
         )
     return Source(
-        place=_PLACES[found[0]](raw[found[0]]),
+        place=_PLACES[found[0]]({**(github if found == ["github"] else {}), **raw[found[0]]}),
         ca_bundle=object_key(raw.get("caBundleRef")),
         proxy=raw.get("proxy"),
         headers=object_key(raw.get("headersSecretRef")),

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from facedb_operator.spec.fields import Raw
+from facedb_operator.spec.errors import InvalidSpec
+from facedb_operator.spec.fields import Raw, quantity, word
 
 
 class Keeping(Enum):
@@ -38,13 +39,22 @@ class Storage:
 
 
 def read_storage(raw: Raw) -> Storage:
-    """Read ``spec.storage``."""
+    """Read ``spec.storage``.
+
+    Raises:
+        InvalidSpec: a size is none, or pods shall have their own volumes without snapshots to make them from.
+    """
+    path, size = "spec.storage", raw.get("size")
+    keeping = word(Keeping, raw.get("strategy", "Auto"), f"{path}.strategy")
+    distribution = word(Distribution, raw.get("distribution", "Shared"), f"{path}.distribution")
+    if distribution is Distribution.PER_POD and keeping is Keeping.VOLUME:
+        raise InvalidSpec(f"{path}.distribution", "is PerPod; that needs the strategy Snapshot or Auto")
     return Storage(
         class_name=raw.get("storageClassName"),
-        size=raw.get("size"),
-        models_size=str(raw.get("modelsSize", "1Gi")),
+        size=None if size is None else quantity(size, f"{path}.size"),
+        models_size=quantity(raw.get("modelsSize", "1Gi"), f"{path}.modelsSize"),
         keep=int(raw.get("keep", 2)),
-        keeping=Keeping(raw.get("strategy", "Auto")),
+        keeping=keeping,
         snapshot_class=raw.get("volumeSnapshotClassName"),
-        distribution=Distribution(raw.get("distribution", "Shared")),
+        distribution=distribution,
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from facedb_operator.spec.fields import Raw
+from facedb_operator.spec.fields import Raw, word
 
 
 class Mode(Enum):
@@ -32,10 +32,14 @@ class Verification:
 
 
 def read_verification(raw: Raw) -> Verification:
-    """Read ``spec.verification``."""
+    """Read ``spec.verification``.
+
+    Raises:
+        InvalidSpec: the mode is none.
+    """
     minimums = raw.get("minimums") or {}
     return Verification(
-        mode=Mode(raw.get("mode", "Enforce")),
+        mode=word(Mode, raw.get("mode", "Enforce"), "spec.verification.mode"),
         public_keys=tuple((raw.get("signature") or {}).get("publicKeys") or ()),
         most_fewer_faces=minimums.get("maxFaceDropPercent"),
         most_fewer_performers=minimums.get("maxPerformerDropPercent"),
