@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from facedb_release.cli.checking import check_http_command, check_prometheus_command
 from facedb_release.cli.diff import diff_command
 from facedb_release.cli.export import export_command
 from facedb_release.cli.fetching import fetch_command, versions_command
@@ -28,6 +29,8 @@ app.command("diff")(diff_command)
 app.command("import")(import_command)
 app.command("export")(export_command)
 app.command("fetch-models")(fetch_models_command)
+app.command("check-http")(check_http_command)
+app.command("check-prometheus")(check_prometheus_command)
 
 
 def main() -> None:
