@@ -9,6 +9,7 @@ from facedb_operator import names, objects
 from facedb_operator.facts import Answer, CheckRun, Claim, FetchJob, JobState, Pod, Snapshot, Workload
 from facedb_operator.names import Component
 from facedb_operator.objects import serving_pods
+from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import CreateClaim, CreateSnapshot, CreateWorkload, StartCheck, StartLookup
 from facedb_release.outcome import Outcome
@@ -62,12 +63,16 @@ def new_claim(db: FaceDatabase, step: CreateClaim, now: datetime) -> Claim:
         verified=None,
         size=meta["annotations"][names.SIZE_ANNOTATION],
         owned="ownerReferences" in meta,
+        restored_from=meta["annotations"].get(names.SNAPSHOT_ANNOTATION),
+        bound=step.snapshot is None,
     )
 
 
-def new_job(db: FaceDatabase, component: Component, attempt: int, now: datetime) -> FetchJob:
+def new_job(
+    db: FaceDatabase, component: Component, attempt: int, now: datetime, again: Good | None = None
+) -> FetchJob:
     """A Job that has just been created."""
-    meta = objects.fetch_job(db, component, attempt)["metadata"]
+    meta = objects.fetch_job(db, component, attempt, again)["metadata"]
     return FetchJob(
         name=meta["name"],
         key=meta["labels"][names.KEY_LABEL],
@@ -136,9 +141,11 @@ def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workl
         release_key=step.release_key,
         version=step.version,
         digest=step.digest,
-        claim=step.claim,
+        claim=meta["annotations"].get(names.CLAIM_ANNOTATION, ""),
+        snapshot=meta["annotations"].get(names.SNAPSHOT_ANNOTATION, ""),
         models_claim=db.models_claim_name,
         replicas=step.replicas,
+        gated=db.rollout.gated,
         created_at=now,
     )
 

@@ -125,7 +125,12 @@ class FetchJob:
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment of ours: one revision (release and pod template)."""
+    """A Deployment of ours: one revision (release and pod template).
+
+    ``snapshot``: the VolumeSnapshot from which each pod makes a volume of its own (PerPod); ``claim`` is
+    empty then. Otherwise all pods mount ``claim``. ``gated``: its pods have the readiness gate; without it
+    they take traffic as soon as they are ready.
+    """
 
     name: str
     revision_key: str
@@ -137,6 +142,8 @@ class Workload:
     replicas: int
     created_at: datetime
     deleting: bool = False
+    snapshot: str = ""
+    gated: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from facedb_operator.facts import Snapshot, Verified
-from facedb_operator.names import Component
+from facedb_operator.names import Component, Condition
 from facedb_operator.record import Available, Bad, Good
 from facedb_operator.spec.rollout import JobCheck
 
@@ -50,11 +50,13 @@ class CreateClaim:
     Attributes:
         size: a Kubernetes quantity.
         snapshot: its bytes begin as those of this VolumeSnapshot; the fetch Job changes what differs.
+        again: the last good release, whose bytes are lost, instead of the desired one.
     """
 
     component: Component
     size: str
     snapshot: str | None = None
+    again: Good | None = None
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,11 @@ class StartCheck:
 
 @dataclass(frozen=True)
 class StartFetch:
-    """Start attempt number ``attempt`` at filling the claim."""
+    """Start attempt number ``attempt`` at filling the claim; ``again`` as in CreateClaim."""
 
     component: Component
     attempt: int
+    again: Good | None = None
 
 
 @dataclass(frozen=True)
@@ -138,13 +141,17 @@ class DeleteJob:
 
 @dataclass(frozen=True)
 class CreateWorkload:
-    """Create the Deployment of the revision that the spec asks for."""
+    """Create the Deployment of the revision that the spec asks for.
+
+    ``snapshot``: each pod makes a volume of its own from it; None for the claim that all share.
+    """
 
     release_key: str
     version: str
     digest: str | None
     claim: str
     replicas: int
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +234,18 @@ class Walk:
     step: int = 0
     step_since: datetime | None = None
     alone_since: datetime | None = None
+    promoted: bool = False
+    accepted: bool = False
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A condition that a rule sets by itself. ``status`` is None for Unknown."""
+
+    condition: Condition
+    status: bool | None
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -242,9 +261,12 @@ class Plan:
             else is done about it.
         good: set when this revision serves in full and nobody else does: it is the last good one.
         walk: how far the trial has come; None leaves what is remembered.
+        pardon: the verdict against what the spec asks for is forgotten: somebody accepts it as it is.
         chosen: the version that was chosen from the channel in this pass.
         available: what the channel was found to offer in this pass.
         handled: verbs' tokens that were dealt with in this pass.
+        notices: conditions beside those that follow from the reason; absent ones stay as they are.
+        stalled: only a person can help, whatever the reason.
     """
 
     reason: str
@@ -254,6 +276,9 @@ class Plan:
     bad: Bad | None = None
     good: Good | None = None
     walk: Walk | None = None
+    pardon: bool = False
     chosen: str | None = None
     available: Available | None = None
     handled: Mapping[str, str] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+    stalled: bool = False

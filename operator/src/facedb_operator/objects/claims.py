@@ -3,16 +3,18 @@
 from facedb_operator import names
 from facedb_operator.facts import Snapshot
 from facedb_operator.names import Component
-from facedb_operator.objects.fragments import Manifest, metadata
+from facedb_operator.objects.fragments import Manifest, metadata, snapshot_source
 from facedb_operator.spec import FaceDatabase
+from facedb_operator.spec.sizes import claim_size
 from facedb_operator.steps import CreateClaim, RestoreClaim
 
 
 def claim(db: FaceDatabase, step: CreateClaim) -> Manifest:
-    """The claim for the desired release, for the models, or for the users' state."""
+    """The claim for the desired or the last good release, for the models, or for the users' state."""
     if step.component is Component.STATE:
         state = db.sidecar.state
         return _claim(db, db.state_claim_name, step, {}, state.class_name, retain=state.retain)
+    db = (db.at(step.again) if step.again is not None else None) or db
     kept, class_name = db.retain, db.storage.class_name
     if step.component is Component.MODELS:
         labels = {names.KEY_LABEL: db.models_key}
@@ -25,8 +27,7 @@ def restored_claim(db: FaceDatabase, step: RestoreClaim) -> Manifest:
     """A verified release's claim again: what its snapshot holds, and the verdict that it carries."""
     kept: Snapshot = step.snapshot
     labels = {names.KEY_LABEL: kept.release_key, names.VERSION_LABEL: kept.version}
-    size = kept.restore_size or db.storage.size or ""
-    made = CreateClaim(Component.RELEASE, size, snapshot=kept.name)
+    made = CreateClaim(Component.RELEASE, kept.restore_size or claim_size(db), snapshot=kept.name)
     manifest = _claim(db, step.claim, made, labels, db.storage.class_name, retain=db.retain)
     manifest["metadata"]["annotations"][names.RECEIPT_ANNOTATION] = kept.verified.to_json()
     return manifest
@@ -50,8 +51,7 @@ def _claim(
     meta = metadata(db, name, step.component, labels)
     meta["annotations"] = {names.SIZE_ANNOTATION: step.size}
     if step.snapshot is not None:
-        source = {"apiGroup": names.SNAPSHOT_GROUP, "kind": "VolumeSnapshot", "name": step.snapshot}
-        spec["dataSource"] = source
+        spec["dataSource"] = snapshot_source(step.snapshot)
         meta["annotations"][names.SNAPSHOT_ANNOTATION] = step.snapshot
     if retain:
         del meta["ownerReferences"]

@@ -7,18 +7,20 @@ from facedb_operator.names import Component
 from facedb_operator.objects.fragments import MODELS_DIR, RELEASE_DIR, Manifest, claim_volume, mount
 from facedb_operator.objects.jobs import Work, job
 from facedb_operator.objects.sources import reach
+from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
 
 # A Job that neither ends nor fails in this time is killed and tried again; it resumes.
 FETCH_DEADLINE_S: Final = 6 * 3600
 
 
-def fetch_job(db: FaceDatabase, component: Component, attempt: int) -> Manifest:
-    """The Job that fills a claim.
+def fetch_job(db: FaceDatabase, component: Component, attempt: int, again: Good | None = None) -> Manifest:
+    """The Job that fills a claim: the desired release's, the models', or the last good one's again.
 
     The release's Job mounts the models too, and every Job names the users' state without mounting it: where a
     volume's node is decided by its first pod, all must land where one pod can reach them.
     """
+    db = (db.at(again) if again is not None else None) or db
     is_release = component is Component.RELEASE
     key = db.fetch_key if is_release else db.models_fetch_key
     found = reach(db.source if is_release else db.models.source)
@@ -38,7 +40,7 @@ def fetch_job(db: FaceDatabase, component: Component, attempt: int) -> Manifest:
             names.ATTEMPT_ANNOTATION: str(attempt),
             names.CLAIM_ANNOTATION: db.claim_name if is_release else db.models_claim_name,
         },
-        command=("facedb", *(release_args(db) if is_release else models_args(db)), *found.words),
+        command=("facedb", *(release_args(db, again) if is_release else models_args(db)), *found.words),
         env=found.env,
         mounts=(*mounts, *found.mounts),
         volumes=(*volumes, *found.volumes),
@@ -48,9 +50,13 @@ def fetch_job(db: FaceDatabase, component: Component, attempt: int) -> Manifest:
     return job(db, work)
 
 
-def release_args(db: FaceDatabase) -> tuple[str, ...]:
-    """Arguments of ``facedb`` that fetch the desired release, without those that name its source."""
-    digest = ("--digest", db.digest) if db.digest else ()
+def release_args(db: FaceDatabase, again: Good | None = None) -> tuple[str, ...]:
+    """Arguments of ``facedb`` that fetch the desired release, without those that name its source.
+
+    One that is fetched again must be the bytes that were good, whether or not the spec pinned them.
+    """
+    pinned = db.digest or (again.digest if again is not None else None)
+    digest = ("--digest", pinned) if pinned else ()
     keys = (word for key in db.verification.public_keys for word in ("--public-key", key))
     return ("fetch", "--into", RELEASE_DIR, "--version", db.version, *digest, *keys)
 

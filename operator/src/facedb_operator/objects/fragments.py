@@ -76,3 +76,8 @@ def claim_volume(name: str, claim_name: str, *, read_only: bool) -> Manifest:
 def scratch() -> Manifest:
     """The only place that a container may write to besides its volumes: /tmp."""
     return {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}}
+
+
+def snapshot_source(name: str) -> Manifest:
+    """The ``dataSource`` of a claim that begins as a snapshot."""
+    return {"apiGroup": names.SNAPSHOT_GROUP, "kind": "VolumeSnapshot", "name": name}

@@ -21,10 +21,12 @@ from facedb_operator.objects.fragments import (
     pod_base,
     scratch,
     selector,
+    snapshot_source,
 )
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.spec.fields import ObjectKey
 from facedb_operator.spec.sidecar import Device
+from facedb_operator.spec.sizes import claim_size
 from facedb_operator.steps import CreateWorkload
 
 # Where every client library looks for it.
@@ -46,7 +48,11 @@ def deployment(db: FaceDatabase, step: CreateWorkload) -> Manifest:
     }
     meta = metadata(db, names.workload(db.name, step.version, revision), Component.SIDECAR, extra)
     meta["annotations"] = {
-        names.CLAIM_ANNOTATION: step.claim,
+        **(
+            {names.SNAPSHOT_ANNOTATION: step.snapshot.name}
+            if step.snapshot
+            else {names.CLAIM_ANNOTATION: step.claim}
+        ),
         names.MODELS_CLAIM_ANNOTATION: db.models_claim_name,
         **({names.DIGEST_ANNOTATION: step.digest} if step.digest else {}),
     }
@@ -74,11 +80,11 @@ def _pod(db: FaceDatabase, step: CreateWorkload) -> Manifest:
     drain_s = int(db.rollout.drain.total_seconds())
     pod: Manifest = {
         **pod_base(db),
-        "readinessGates": [{"conditionType": names.SERVING_GATE}],
+        **({"readinessGates": [{"conditionType": names.SERVING_GATE}]} if db.rollout.gated else {}),
         "terminationGracePeriodSeconds": drain_s + LAST_REQUESTS_S,
         "containers": [_container(db, drain_s)],
         "volumes": [
-            claim_volume("release", step.claim, read_only=True),
+            _release(db, step),
             claim_volume("models", db.models_claim_name, read_only=True),
             # Both pods of a roll mount it; ReadWriteOnce means one node, not one pod.
             claim_volume("state", db.state_claim_name, read_only=False),
@@ -91,6 +97,24 @@ def _pod(db: FaceDatabase, step: CreateWorkload) -> Manifest:
     if db.sidecar.runtime_class:
         pod["runtimeClassName"] = db.sidecar.runtime_class
     return pod
+
+
+def _release(db: FaceDatabase, step: CreateWorkload) -> Manifest:
+    """The release's volume: the claim that all pods share, or the pod's own, made from the snapshot.
+
+    A pod's own claim carries no labels of ours: it comes and goes with its pod, and is nobody's to keep.
+    """
+    if step.snapshot is None:
+        return claim_volume("release", step.claim, read_only=True)
+    size = step.snapshot.restore_size or claim_size(db)
+    spec: Manifest = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": size}},
+        "dataSource": snapshot_source(step.snapshot.name),
+    }
+    if db.storage.class_name is not None:
+        spec["storageClassName"] = db.storage.class_name
+    return {"name": "release", "ephemeral": {"volumeClaimTemplate": {"spec": spec}}}
 
 
 def _container(db: FaceDatabase, drain_s: int) -> Manifest:

@@ -1,9 +1,9 @@
 """A FaceDatabase as the operator works with it, and the keys that stand for its parts. Pure."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from facedb_operator import names
-from facedb_operator.record import Bad, Record
+from facedb_operator.record import Bad, Good, Record
 from facedb_operator.spec.channel import Channel
 from facedb_operator.spec.models import Models
 from facedb_operator.spec.rollout import Rollout
@@ -74,6 +74,14 @@ class FaceDatabase:
     def state_claim_name(self) -> str:
         """The claim of the users' state, whatever release is served."""
         return names.state_claim(self.name)
+
+    def at(self, good: Good) -> "FaceDatabase | None":
+        """This database as it would be if the spec asked for a release that was good; None if none would be.
+
+        The release's key tells whether its digest was pinned then.
+        """
+        tries = (replace(self, version=good.version, digest=digest) for digest in (None, good.digest))
+        return next((db for db in tries if db.release_key == good.release_key), None)
 
     def revision_of(self, release_key: str) -> str:
         """Stands for what pods run: a release, the models, the pod settings; not how many pods."""
