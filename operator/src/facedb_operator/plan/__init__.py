@@ -11,6 +11,7 @@ from datetime import timedelta
 from facedb_operator import names
 from facedb_operator.facts import Claim, FetchJob, JobState, Observed
 from facedb_operator.names import Component, Reason
+from facedb_operator.plan.channel import channel
 from facedb_operator.plan.rollout import Goal, clear, rollout
 from facedb_operator.plan.staging import staging, stale_jobs
 from facedb_operator.spec import FaceDatabase
@@ -35,6 +36,12 @@ def plan(db: FaceDatabase, seen: Observed) -> Plan:
         return Plan(Reason.SUSPENDED, "Suspended by spec.suspend: nothing is changed until it is false.")
     if (groundwork := _groundwork(db, seen)) is not None:
         return groundwork
+    look = channel(db, seen)
+    return look.first if look.first is not None else look.beside(_serve(db, seen))
+
+
+def _serve(db: FaceDatabase, seen: Observed) -> Plan:
+    """Bring the wanted release into traffic, or keep the last good one there."""
     fetch = staging(db, seen)
     # A fresh verdict is written down before anything is done about it.
     if fetch is not None and fetch.bad is not None:
@@ -123,9 +130,9 @@ def _unwanted(db: FaceDatabase, seen: Observed, settled: bool) -> tuple[Step, ..
 def _idle_jobs(db: FaceDatabase, seen: Observed, gone: set[str]) -> list[FetchJob]:
     """Jobs whose answer is written down, and those in the way: a claim stays while a pod names it."""
     waiting = {c.name for c in seen.claims if c.verified is None and not c.deleting} - gone
-    ended = [j for j in seen.jobs if j.state is not JobState.RUNNING]
+    ended = [j for j in seen.fetches if j.state is not JobState.RUNNING]
     done = [j for j in ended if j.claim not in waiting]
-    superseded = [j for j in ended if any(k.key == j.key and k.attempt > j.attempt for k in seen.jobs)]
+    superseded = [j for j in ended if any(k.key == j.key and k.attempt > j.attempt for k in seen.fetches)]
     return list(dict.fromkeys((*done, *superseded, *stale_jobs(db, seen))))
 
 
@@ -134,7 +141,7 @@ def _is_release(claim: Claim) -> bool:
 
 
 def _written(seen: Observed) -> bool:
-    return any(j.state is JobState.RUNNING for j in seen.jobs)
+    return any(j.state is JobState.RUNNING for j in seen.fetches)
 
 
 def _needed_claims(db: FaceDatabase, seen: Observed) -> set[str]:

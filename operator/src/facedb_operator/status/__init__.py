@@ -7,6 +7,7 @@ from typing import Any
 from facedb_operator import names
 from facedb_operator.facts import Observed
 from facedb_operator.names import Component, Condition, Reason
+from facedb_operator.record import Available
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status import views
 from facedb_operator.status.conditions import View, conditions, merge_conditions
@@ -31,7 +32,7 @@ def status_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json:
     status: Json = {
         "observedGeneration": db.generation,
         "desired": views.desired(db, plan),
-        "available": views.available(plan.available or db.record.available if db.channel else None),
+        "available": views.available(_offer(db, plan)),
         "active": active,
         "lastGood": views.good_json(good) if good else None,
         "target": target_of(db, seen, plan),
@@ -45,6 +46,12 @@ def status_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json:
         "conditions": conditions(db, view, seen.claim(db.claim_name), now),
     }
     return {key: value for key, value in status.items() if value is not None}
+
+
+def _offer(db: FaceDatabase, plan: Plan) -> Available | None:
+    """What the source offers: of a channel, and of a pinned release whose size was asked for."""
+    wanted = db.channel is not None or db.storage.size is None
+    return plan.available or db.record.available if wanted else None
 
 
 def invalid_status(body: Mapping[str, Any], field: str, why: str, now: datetime) -> Json:

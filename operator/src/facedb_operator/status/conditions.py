@@ -21,6 +21,8 @@ MESSAGE_LIMIT = 1024
 # Retrying alone will not help soon: somebody has to publish, repair or correct something.
 NEEDS_A_PERSON = frozenset({"VersionNotFound", "AssetNotFound", "NoSpace"})
 
+_STATUS = {True: "True", False: "False", None: "Unknown"}
+
 Json = dict[str, Any]
 
 
@@ -78,7 +80,10 @@ def conditions(db: FaceDatabase, view: View, claim: Claim | None, now: datetime)
         ),
         Condition.VERIFIED: _verified(db, view, claim),
     }
-    return merge_conditions(old, values, db.generation, now)
+    for notice in view.plan.notices:
+        values[notice.condition] = (_STATUS[notice.status], notice.reason, notice.message)
+    merged = merge_conditions(old, values, db.generation, now)
+    return [c for c in merged if db.channel is not None or c["type"] != Condition.UPDATE_AVAILABLE]
 
 
 def _ready(db: FaceDatabase, view: View) -> tuple[str, str, str]:
@@ -97,6 +102,8 @@ def _ready(db: FaceDatabase, view: View) -> tuple[str, str, str]:
 
 
 def _is_stalled(view: View) -> bool:
+    if view.plan.stalled:
+        return True
     if view.bad is not None:
         return view.plan.reason in (Reason.SERVING, view.bad.reason) or view.good is None
     return view.plan.reason in NEEDS_A_PERSON
