@@ -11,6 +11,7 @@ from facedb_operator.record import parse_record
 from facedb_operator.spec.channel import read_channel
 from facedb_operator.spec.database import FaceDatabase
 from facedb_operator.spec.errors import InvalidSpec
+from facedb_operator.spec.fields import switch
 from facedb_operator.spec.models import read_models
 from facedb_operator.spec.rollout import read_rollout
 from facedb_operator.spec.sidecar import read_sidecar
@@ -55,7 +56,7 @@ def parse_spec(body: Mapping[str, Any], *, default_image: str) -> FaceDatabase:
         sidecar=read_sidecar(spec.get("sidecar") or {}, default_image),
         rollout=read_rollout(spec.get("rollout") or {}),
         suspend=bool(spec.get("suspend", False)),
-        retain=spec.get("deletionPolicy", "Delete") == "Retain",
+        retain=switch(spec.get("deletionPolicy", "Delete"), "Retain", "Delete", "spec.deletionPolicy"),
         verbs=read_verbs(meta.get("annotations") or {}),
         record=record,
     )

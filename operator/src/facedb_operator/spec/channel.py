@@ -90,8 +90,13 @@ def _window(raw: Raw | None) -> Window | None:
         raise InvalidSpec(
             f"{path}.start", f"is {raw['start']!r}; expected a time of day HH:MM, such as 02:30"
         )
+    days = raw.get("days") or DAYS
+    if strange := set(days) - set(DAYS):
+        raise InvalidSpec(
+            f"{path}.days", f"has {', '.join(sorted(strange))}; expected some of {', '.join(DAYS)}"
+        )
     return Window(
-        days=frozenset(DAYS.index(day) for day in raw.get("days") or DAYS),
+        days=frozenset(map(DAYS.index, days)),
         start_minute=60 * int(start[1]) + int(start[2]),
         duration=duration(raw["duration"], f"{path}.duration"),
         zone=zone,

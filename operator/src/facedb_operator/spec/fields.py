@@ -43,6 +43,17 @@ def word(kind: type[Word], text: str, path: str) -> Word:
         raise InvalidSpec(path, f"is {text!r}; expected one of {expected}") from error
 
 
+def switch(text: str, on: str, off: str, path: str) -> bool:
+    """Whether a word of two says ``on``.
+
+    Raises:
+        InvalidSpec: it is neither.
+    """
+    if text not in (on, off):
+        raise InvalidSpec(path, f"is {text!r}; expected one of {on}, {off}")
+    return text == on
+
+
 def quantity(value: object, path: str) -> str:
     """A size above 0 such as ``4Gi``, in its own words.
 

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any
 
 from facedb_operator.spec.errors import InvalidSpec
-from facedb_operator.spec.fields import Raw, duration, word
+from facedb_operator.spec.fields import Raw, duration, switch, word
 
 
 class Strategy(Enum):
@@ -121,7 +121,7 @@ def read_rollout(raw: Raw) -> Rollout:
         drain=duration(raw.get("drain", "10s"), f"{path}.drain"),
         checks=tuple(_check(check, f"{path}.checks[{i}]") for i, check in enumerate(raw.get("checks") or ())),
         on_failure=word(OnFailure, raw.get("onFailure", "Rollback"), f"{path}.onFailure"),
-        gated=raw.get("gate", "Required") == "Required",
+        gated=switch(raw.get("gate", "Required"), "Required", "Disabled", f"{path}.gate"),
     )
 
 
@@ -143,9 +143,9 @@ def _check(raw: Raw, path: str) -> Check:
     return JobCheck(
         name=name,
         when=word(When, raw.get("when", "BeforeTraffic"), f"{path}.when"),
-        image=kind.get("image"),
+        image=kind.get("image") if found == ["job"] else None,
         command=_COMMANDS[found[0]](kind),
-        env=tuple(kind.get("env") or ()),
+        env=tuple(kind.get("env") or ()) if found == ["job"] else (),
         timeout=duration(raw.get("timeout", "1m"), f"{path}.timeout"),
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from facedb_operator.spec.fields import ObjectKey, Raw, object_key, quantity, word
+from facedb_operator.spec.fields import ObjectKey, Raw, object_key, quantity, switch, word
 
 
 class Device(Enum):
@@ -58,13 +58,13 @@ def read_sidecar(raw: Raw, default_image: str) -> Sidecar:
     """Read ``spec.sidecar``; ``default_image`` where it names no image.
 
     Raises:
-        InvalidSpec: the device or the state's size is none.
+        InvalidSpec: a word or the state's size is none.
     """
-    stash, state = raw.get("stash"), raw.get("state") or {}
+    path, stash, state = "spec.sidecar", raw.get("stash"), raw.get("state") or {}
     return Sidecar(
         replicas=int(raw.get("replicas", 1)),
         image=raw.get("image") or default_image,
-        device=word(Device, raw.get("device", "gpu"), "spec.sidecar.device"),
+        device=word(Device, raw.get("device", "gpu"), f"{path}.device"),
         resources=raw.get("resources") or {},
         placement={k: raw[k] for k in ("nodeSelector", "tolerations", "affinity") if raw.get(k)},
         runtime_class=raw.get("runtimeClassName"),
@@ -73,10 +73,12 @@ def read_sidecar(raw: Raw, default_image: str) -> Sidecar:
         pull_secrets=tuple(ref["name"] for ref in raw.get("imagePullSecrets") or ()),
         stash=Stash(stash["url"], object_key(stash.get("apiKeySecretRef"))) if stash else None,
         state=State(
-            size=quantity(state.get("size", "1Gi"), "spec.sidecar.state.size"),
+            size=quantity(state.get("size", "1Gi"), f"{path}.state.size"),
             class_name=state.get("storageClassName"),
-            retain=state.get("deletionPolicy", "Retain") == "Retain",
+            retain=switch(
+                state.get("deletionPolicy", "Retain"), "Retain", "Delete", f"{path}.state.deletionPolicy"
+            ),
         ),
         api_key=object_key(raw.get("apiKeySecretRef")),
-        updates=raw.get("updates", "Enabled") == "Enabled",
+        updates=switch(raw.get("updates", "Enabled"), "Enabled", "Disabled", f"{path}.updates"),
     )
