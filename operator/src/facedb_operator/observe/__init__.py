@@ -1,163 +1,159 @@
-"""The only reader: the API server's objects and the pods' own answers → one frozen ``Observed``.
+"""The only reader: the store, and the pods' own answers → one frozen ``Observed``.
 
-Called only by ``handlers.reconcile``. Facts, no judgement: what they mean is decided in ``plan``.
+Called only by ``reconcile``. Facts, no judgement: what they mean is decided in ``plan``. A pass at rest makes
+no request to the API server: what changes comes by the watches.
 """
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import aiohttp
 import httpx
-from kubernetes.aio.client import ApiException, CoreV1Api
-from kubernetes.aio.dynamic import DynamicClient
+from kubernetes.aio.client import ApiException
 
-from facedb_operator import names
-from facedb_operator.facts import Answer, Observed, Progress
+from facedb_operator import kinds
+from facedb_operator.facts import CheckRun, Claim, FetchJob, Fleet, JobState, Observed, Pod, Progress
+from facedb_operator.kube import Kube
 from facedb_operator.names import Component
-from facedb_operator.observe.readings import (
-    read_claim,
-    read_job,
-    read_pod,
-    read_progress,
-    read_workload,
-)
+from facedb_operator.observe.access import Access
+from facedb_operator.observe.answers import Answers
+from facedb_operator.observe.cluster import cluster_of
+from facedb_operator.observe.freshness import Freshness
+from facedb_operator.observe.readings import Worker, read_progress, with_words, with_worker
+from facedb_operator.observe.store import Entry, Key, Store
+from facedb_operator.observe.watching import Watches
 from facedb_operator.spec import FaceDatabase
 
-ANSWER_TIMEOUT_S = 3.0
 LOG_LINES = 5
-CHILDREN = (
-    ("v1", "PersistentVolumeClaim"),
-    ("batch/v1", "Job"),
-    ("apps/v1", "Deployment"),
-    ("v1", "Pod"),
-    ("v1", "Service"),
-)
-ACCESS = (
-    ("v1", "ServiceAccount"),
-    ("rbac.authorization.k8s.io/v1", "Role"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
-)
-
-Body = Mapping[str, Any]
+# How many NetworkPolicies a database has: objects.policies.
+POLICIES = 2
 
 
-async def observe(kube: DynamicClient, http: httpx.AsyncClient, db: FaceDatabase, now: datetime) -> Observed:
-    """Read everything that belongs to one database.
+class Observer:
+    """Reads for all databases.
 
-    Raises:
-        kubernetes.aio.client.ApiException: the API server refused or failed; the caller tries again.
+    Args:
+        kube: the API server.
+        http: for the pods' answers.
+        store: what the watches tell.
+        watches: what fills it.
+        policies: whether the settings ask for NetworkPolicies.
     """
-    (claims, jobs, workloads, pods, services), access_key = await asyncio.gather(
-        asyncio.gather(*(_list(kube, version, kind, db) for version, kind in CHILDREN)),
-        _access_key(kube, db),
-    )
-    serving = [p for p in pods if _component(p) == Component.SIDECAR]
-    writing = {_job_of(p): p for p in sorted(pods, key=_created) if _job_of(p)}
-    answers, progress = await asyncio.gather(_ask_all(http, serving), _follow_all(kube, jobs, writing))
-    volumes = [read_claim(c) for c in claims]
-    return Observed(
-        now=now,
-        claims=tuple(c for c in volumes if c.component is not Component.STATE),
-        jobs=tuple(
-            read_job(j, writing.get(j["metadata"]["name"]), progress.get(j["metadata"]["name"])) for j in jobs
-        ),
-        workloads=tuple(read_workload(w) for w in workloads),
-        pods=tuple(read_pod(p, answers.get(p["metadata"]["uid"])) for p in serving),
-        service_key=next((s["metadata"]["labels"].get(names.KEY_LABEL) for s in services), None),
-        access_key=access_key,
-        state=next((c for c in volumes if c.name == db.state_claim_name), None),
-    )
+
+    def __init__(
+        self, kube: Kube, http: httpx.AsyncClient, store: Store, watches: Watches, *, policies: bool
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._policies = policies
+        self._answers = Answers(http)
+        self._progress: dict[Key, dict[str, Progress | None]] = {}
+        self.access = Access(kube)
+        self.fresh = Freshness(store, watches)
+
+    async def ask(self, db: FaceDatabase) -> None:
+        """Ask those who do not tell by themselves: pods, logs, access; and repair a store that is late.
+
+        Raises:
+            ApiException, aiohttp.ClientError, TimeoutError: the API server refused or failed.
+        """
+        key = (db.namespace, db.name)
+        await self.fresh.whole(key)
+        moving = db.record.target is not None
+        await asyncio.gather(
+            self.access.look(db),
+            self._answers.ask(db.uid, self._serving(key), moving=moving),
+            self._follow(key),
+        )
+
+    def observe(self, db: FaceDatabase, now: datetime, fleet: Fleet) -> Observed:
+        """Everything known of one database. No I/O."""
+        key = (db.namespace, db.name)
+        claims: list[Claim] = _facts(self._store.of(kinds.CLAIM, key))
+        workers = self._workers(key)
+        progress = self._progress.get(key, {})
+        jobs = _facts(self._store.of(kinds.JOB, key))
+        fetches = [j for j in jobs if isinstance(j, FetchJob)]
+        return Observed(
+            now=now,
+            claims=tuple(c for c in claims if c.component is not Component.STATE),
+            snapshots=tuple(_facts(self._store.of(kinds.SNAPSHOT, key))),
+            jobs=tuple(with_worker(j, workers.get(j.name), progress.get(j.name)) for j in fetches),
+            checks=tuple(with_words(j, workers.get(j.name)) for j in jobs if isinstance(j, CheckRun)),
+            workloads=tuple(d.work for d in _facts(self._store.of(kinds.DEPLOYMENT, key))),
+            pods=tuple(self._pod(db, entry) for entry in self._serving(key)),
+            service_key=next(iter(_facts(self._store.of(kinds.SERVICE, key))), None),
+            access_key=self.access.of(key),
+            budget_key=next(iter(_facts(self._store.of(kinds.BUDGET, key))), None),
+            policies_key=_together(_facts(self._store.of(kinds.POLICY, key))),
+            wants_policies=self._policies,
+            state=next((c for c in claims if c.name == db.state_claim_name), None),
+            cluster=cluster_of(
+                db.storage,
+                self._classes(kinds.STORAGE_CLASS),
+                self._classes(kinds.SNAPSHOT_CLASS),
+                snapshots=self._store.lists(kinds.SNAPSHOT, db.namespace),
+            ),
+            fleet=fleet,
+        )
+
+    def forget(self, key: Key, uid: str) -> None:
+        """The database is gone."""
+        self._answers.forget(uid)
+        self._progress.pop(key, None)
+        self.access.forget(key)
+        self.fresh.forget(key)
+
+    def _serving(self, key: Key) -> list[Entry]:
+        return [e for e in self._store.of(kinds.POD, key) if isinstance(e.fact, Pod)]
+
+    def _pod(self, db: FaceDatabase, entry: Entry) -> Pod:
+        answer = self._answers.of(db.uid, entry)
+        pod: Pod = entry.fact
+        return pod if answer is None else replace(pod, answer=answer)
+
+    def _workers(self, key: Key) -> dict[str, Worker]:
+        """The newest pod of each Job."""
+        found = [f for f in _facts(self._store.of(kinds.POD, key)) if isinstance(f, Worker)]
+        return {w.job: w for w in sorted(found, key=lambda w: w.created_at)}
+
+    def _classes(self, kind: kinds.Kind) -> list[Any] | None:
+        return _facts(self._store.of(kind, ("", ""))) if self._store.lists(kind) else None
+
+    async def _follow(self, key: Key) -> None:
+        """The last progress line of each running Job's pod."""
+        workers = self._workers(key)
+        running = [
+            j.name
+            for j in _facts(self._store.of(kinds.JOB, key))
+            if isinstance(j, FetchJob) and j.component is not Component.LOOKUP and _is_running(j, workers)
+        ]
+        found = await asyncio.gather(*(self._log(key, workers[name].name) for name in running))
+        self._progress[key] = dict(zip(running, found, strict=True))
+        if not running:
+            del self._progress[key]
+
+    async def _log(self, key: Key, pod: str) -> Progress | None:
+        try:
+            return read_progress(await self._kube.log(key[0], pod, LOG_LINES))
+        except (ApiException, aiohttp.ClientError, TimeoutError):
+            # The log is a view for people; a container that is just starting has none.
+            return None
 
 
-async def _access_key(kube: DynamicClient, db: FaceDatabase) -> str | None:
-    """The edition in which all of the sidecar's access stands; empty when only parts do, None for nothing.
+def _is_running(job: FetchJob, workers: dict[str, Worker]) -> bool:
+    return job.state is JobState.RUNNING and job.name in workers and workers[job.name].running
 
-    Read one by one: the operator may not list the Roles and accounts of other people.
-    """
-    found = await asyncio.gather(*(_key(kube, db, version, kind) for version, kind in ACCESS))
-    if all(key is None for key in found):
+
+def _facts(entries: Iterable[Entry]) -> list[Any]:
+    return [entry.fact for entry in entries]
+
+
+def _together(editions: list[str]) -> str | None:
+    """The edition of objects that are made together; empty when they differ or one is missing."""
+    if not editions:
         return None
-    return found[0] if found[0] and len(set(found)) == 1 else ""
-
-
-async def _key(kube: DynamicClient, db: FaceDatabase, version: str, kind: str) -> str | None:
-    resource = await kube.resources.get(api_version=version, kind=kind)
-    try:
-        found = await resource.get(namespace=db.namespace, name=names.sidecar_account(db.name))
-    except ApiException as error:
-        if error.status != httpx.codes.NOT_FOUND:
-            raise
-        return None
-    labels = found.to_dict()["metadata"].get("labels") or {}
-    return str(labels.get(names.KEY_LABEL, ""))
-
-
-async def _list(kube: DynamicClient, version: str, kind: str, db: FaceDatabase) -> Sequence[Body]:
-    resource = await kube.resources.get(api_version=version, kind=kind)
-    found = await resource.get(namespace=db.namespace, label_selector=names.selector_for(db.name))
-    items: Sequence[Body] = found.to_dict()["items"]
-    return items
-
-
-async def _ask_all(http: httpx.AsyncClient, pods: Sequence[Body]) -> dict[str, Answer | None]:
-    asked = [p for p in pods if (p.get("status") or {}).get("podIP")]
-    answers = await asyncio.gather(*(_ask(http, p["status"]["podIP"]) for p in asked))
-    return {p["metadata"]["uid"]: answer for p, answer in zip(asked, answers, strict=True)}
-
-
-async def _ask(http: httpx.AsyncClient, ip: str) -> Answer | None:
-    """What the pod says of itself; None while it does not answer."""
-    host = f"[{ip}]" if ":" in ip else ip
-    try:
-        reply = await http.get(f"http://{host}:{names.SIDECAR_PORT}/ready", timeout=ANSWER_TIMEOUT_S)
-        said = reply.json()
-    except (httpx.HTTPError, json.JSONDecodeError):
-        return None
-    if not isinstance(said, dict):
-        return None
-    return Answer(
-        ready=reply.status_code == httpx.codes.OK and bool(said.get("ready")),
-        version=said.get("version"),
-        digest=said.get("digest"),
-        failed=said.get("state") == "failed",
-        reason=str(said.get("reason") or ""),
-        message=str(said.get("message") or ""),
-    )
-
-
-async def _follow_all(
-    kube: DynamicClient, jobs: Sequence[Body], writing: Mapping[str, Body]
-) -> dict[str, Progress | None]:
-    """The last progress line of each running Job's pod."""
-    core = CoreV1Api(kube.client)
-    running = [
-        name
-        for name in (j["metadata"]["name"] for j in jobs if (j.get("status") or {}).get("active"))
-        if ((writing.get(name) or {}).get("status") or {}).get("phase") == "Running"
-    ]
-    found = await asyncio.gather(*(_follow(core, writing[name]) for name in running))
-    return dict(zip(running, found, strict=True))
-
-
-async def _follow(core: CoreV1Api, pod: Body) -> Progress | None:
-    meta = pod["metadata"]
-    try:
-        text = await core.read_namespaced_pod_log(meta["name"], meta["namespace"], tail_lines=LOG_LINES)
-    except ApiException:
-        # The log is a view for people; a container that is just starting has none.
-        return None
-    return read_progress(str(text))
-
-
-def _component(pod: Body) -> str:
-    return str(pod["metadata"]["labels"].get(names.COMPONENT_LABEL))
-
-
-def _job_of(pod: Body) -> str:
-    return str(pod["metadata"]["labels"].get("batch.kubernetes.io/job-name", ""))
-
-
-def _created(pod: Body) -> str:
-    return str(pod["metadata"]["creationTimestamp"])
+    return editions[0] if len(editions) == POLICIES and len(set(editions)) == 1 else ""

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from facedb_operator import names
 from facedb_operator.facts import (
     Answer,
+    CheckRun,
     Claim,
     FetchJob,
     JobState,
@@ -22,6 +24,41 @@ from facedb_operator.record import parse_time
 from facedb_release.outcome import Outcome
 
 Body = Mapping[str, Any]
+
+JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+_DEFAULT_CLASS = "is-default-class"
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A Job's pod. ``running``: its container runs, so that it has a log."""
+
+    name: str
+    job: str
+    created_at: datetime
+    running: bool
+    ended: bool
+    outcome: Outcome | None
+    said: str
+    blocked: str | None
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A Deployment, and how many pods its controller counts: the pods' own watch may be behind."""
+
+    work: Workload
+    pods: int
+
+
+@dataclass(frozen=True)
+class VolumeKind:
+    """A StorageClass or a VolumeSnapshotClass: who makes its volumes or snapshots, and when."""
+
+    name: str
+    driver: str
+    default: bool
+    waits_for_consumer: bool = False
 
 
 def read_claim(raw: Body) -> Claim:
@@ -75,33 +112,101 @@ def read_workload(raw: Body) -> Workload:
         replicas=int(raw["spec"].get("replicas", 1)),
         created_at=_created(raw),
         deleting=_deleting(raw),
+        snapshot=notes.get(names.SNAPSHOT_ANNOTATION, ""),
+        gated=bool(raw["spec"]["template"]["spec"].get("readinessGates")),
     )
 
 
-def read_job(raw: Body, pod: Body | None, progress: Progress | None) -> FetchJob:
-    """A fetch Job and what its newest pod tells.
+def read_counted(raw: Body) -> Counted:
+    """A Deployment of ours with its controller's count."""
+    return Counted(read_workload(raw), int((raw.get("status") or {}).get("replicas", 0)))
 
-    Args:
-        raw: the Job.
-        pod: its newest pod, if it has one yet.
-        progress: the last progress line of that pod's log.
-    """
+
+def read_job(raw: Body) -> FetchJob | CheckRun:
+    """A Job, without what only its pod can tell."""
     meta = raw["metadata"]
+    component = Component(meta["labels"][names.COMPONENT_LABEL])
+    return read_check(raw) if component is Component.CHECK else read_fetch(raw, component)
+
+
+def read_fetch(raw: Body, component: Component) -> FetchJob:
+    """A Job that fetches, or that looks up what there is."""
+    meta = raw["metadata"]
+    notes = meta.get("annotations") or {}
     ended = _ended(raw)
     return FetchJob(
         name=meta["name"],
         key=meta["labels"].get(names.KEY_LABEL, ""),
-        component=Component(meta["labels"][names.COMPONENT_LABEL]),
-        claim=(meta.get("annotations") or {}).get(names.CLAIM_ANNOTATION, ""),
-        attempt=int((meta.get("annotations") or {}).get(names.ATTEMPT_ANNOTATION, "1")),
+        component=component,
+        claim=notes.get(names.CLAIM_ANNOTATION, ""),
+        attempt=int(notes.get(names.ATTEMPT_ANNOTATION, "1")),
         state=ended[0] if ended else JobState.RUNNING,
         started_at=_created(raw),
         finished_at=ended[1] if ended else None,
-        outcome=_outcome(pod) if pod else None,
-        progress=progress,
-        blocked=_blocked(pod) if pod else None,
+        outcome=None,
+        progress=None,
+        blocked=None,
         deleting=_deleting(raw),
     )
+
+
+def read_check(raw: Body) -> CheckRun:
+    """A Job of ``rollout.checks``; until its pod speaks, the message is the Job's own."""
+    meta = raw["metadata"]
+    ended = _ended(raw)
+    return CheckRun(
+        name=meta["name"],
+        check=(meta.get("annotations") or {}).get(names.CHECK_ANNOTATION, ""),
+        key=meta["labels"].get(names.KEY_LABEL, ""),
+        state=ended[0] if ended else JobState.RUNNING,
+        started_at=_created(raw),
+        message=_why_ended(raw),
+        deleting=_deleting(raw),
+    )
+
+
+def read_worker(raw: Body) -> Worker:
+    """A Job's pod and what it left behind."""
+    meta, status = raw["metadata"], raw.get("status") or {}
+    return Worker(
+        name=meta["name"],
+        job=meta["labels"][JOB_NAME_LABEL],
+        created_at=_created(raw),
+        running=status.get("phase") == "Running",
+        ended=status.get("phase") in ("Succeeded", "Failed"),
+        outcome=_outcome(raw),
+        said=_said(raw),
+        blocked=_blocked(raw),
+    )
+
+
+def with_worker(job: FetchJob, worker: Worker | None, progress: Progress | None) -> FetchJob:
+    """A fetch Job and what its newest pod tells."""
+    if worker is None:
+        return job
+    return replace(job, outcome=worker.outcome, blocked=worker.blocked, progress=progress)
+
+
+def with_words(check: CheckRun, worker: Worker | None) -> CheckRun:
+    """A check and what its pod said at its end, or why the pod cannot start."""
+    said = (worker.said or worker.blocked) if worker else None
+    return replace(check, message=said) if said else check
+
+
+def read_key(raw: Body) -> str:
+    """Which edition of a Service, a budget, a policy or the access this is."""
+    return str((raw["metadata"].get("labels") or {}).get(names.KEY_LABEL, ""))
+
+
+def read_storage_class(raw: Body) -> VolumeKind:
+    """A StorageClass."""
+    waits = raw.get("volumeBindingMode") == "WaitForFirstConsumer"
+    return VolumeKind(raw["metadata"]["name"], raw["provisioner"], _is_default(raw), waits)
+
+
+def read_snapshot_class(raw: Body) -> VolumeKind:
+    """A VolumeSnapshotClass."""
+    return VolumeKind(raw["metadata"]["name"], raw["driver"], _is_default(raw))
 
 
 def read_pod(raw: Body, answer: Answer | None) -> Pod:
@@ -173,16 +278,33 @@ def _ended(job: Body) -> tuple[JobState, datetime] | None:
     return None
 
 
+def _why_ended(job: Body) -> str:
+    for condition in (job.get("status") or {}).get("conditions") or ():
+        if condition.get("status") == "True" and condition["type"] == "Failed":
+            return str(condition.get("message") or condition.get("reason") or "")
+    return ""
+
+
 def _outcome(pod: Body) -> Outcome | None:
     """The termination message of the fetch container, if it left a readable one."""
+    try:
+        return Outcome.from_json(_said(pod)) if _said(pod) else None
+    except ValueError:
+        return None
+
+
+def _said(pod: Body) -> str:
+    """What the first container that ended with words left as its termination message."""
     for container in (pod.get("status") or {}).get("containerStatuses") or ():
         text = ((container.get("state") or {}).get("terminated") or {}).get("message")
         if text:
-            try:
-                return Outcome.from_json(text)
-            except ValueError:
-                return None
-    return None
+            return str(text)
+    return ""
+
+
+def _is_default(raw: Body) -> bool:
+    notes: Mapping[str, str] = raw["metadata"].get("annotations") or {}
+    return any(k.endswith(_DEFAULT_CLASS) and v == "true" for k, v in notes.items())
 
 
 def _blocked(pod: Body) -> str | None:
