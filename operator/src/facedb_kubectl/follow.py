@@ -1,0 +1,109 @@
+"""What the cluster holds, as it changes: for `status --watch` and for `--wait`.
+
+A thread reads the watch, so that a screen can tick while nothing comes; a cluster that does not answer for a
+while is asked again and again, and said to be silent meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from queue import Empty, Queue
+from threading import Event, Thread
+
+from facedb_kubectl.client import DATABASES, Cluster, Json
+from facedb_kubectl.errors import Interrupted, NotFound, TimedOut, Trouble, Unreachable
+from facedb_kubectl.readings import look
+from facedb_kubectl.view import View
+from facedb_kubectl.wording import span_text
+
+# Between two tries at a cluster that does not answer.
+AGAIN_S = 2.0
+
+Seen = tuple[Json, ...] | Unreachable
+
+
+def now() -> datetime:
+    """The moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def changes(
+    cluster: Cluster, namespace: str | None, name: str | None, *, tick_s: float
+) -> Iterator[Seen | None]:
+    """What there is, again after each change; None each tick in between; Unreachable while nobody answers.
+
+    Raises:
+        Forbidden: the account may not list or watch.
+    """
+    queue: Queue[Seen | Trouble] = Queue()
+    ended = Event()
+    reader = Thread(target=_read, args=(cluster, namespace, name, queue, ended), daemon=True)
+    reader.start()
+    try:
+        while True:
+            try:
+                found = queue.get(timeout=tick_s)
+            except Empty:
+                yield None
+                continue
+            if isinstance(found, Trouble) and not isinstance(found, Unreachable):
+                raise found
+            yield found
+    finally:
+        ended.set()
+
+
+def await_view(
+    cluster: Cluster,
+    namespace: str,
+    name: str,
+    holds: Callable[[View], bool],
+    *,
+    timeout: timedelta,
+    what: str,
+) -> View:
+    """The first view for which it holds; `what` it is waited for is said when it does not come.
+
+    Raises:
+        TimedOut: it did not hold in time.
+        NotFound: the database is gone.
+        Interrupted: by Ctrl-C.
+    """
+    deadline = time.monotonic() + timeout.total_seconds()
+    silence: Unreachable | None = None
+    try:
+        for seen in changes(cluster, namespace, name, tick_s=0.2):
+            if isinstance(seen, Unreachable):
+                silence = seen
+            elif seen is not None:
+                if not seen:
+                    raise NotFound(f"FaceDatabase {namespace}/{name} is gone.")
+                silence, view = None, look(seen[0], now())
+                if holds(view):
+                    return view
+            if time.monotonic() > deadline:
+                why = f" {silence}" if silence else ""
+                raise TimedOut(f"Waited {span_text(timeout)} for {what}, in vain.{why}")
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"No longer waiting for {what}; what was asked for stays asked for.") from error
+    raise AssertionError("a watch has no end")
+
+
+def _read(
+    cluster: Cluster, namespace: str | None, name: str | None, queue: Queue[Seen | Trouble], ended: Event
+) -> None:
+    query = {"fieldSelector": f"metadata.name={name}"} if name else {}
+    while not ended.is_set():
+        try:
+            for bodies in cluster.follow(DATABASES, namespace, **query):
+                queue.put(bodies)
+                if ended.is_set():
+                    return
+        except Unreachable as silence:
+            queue.put(silence)
+            ended.wait(AGAIN_S)
+        except Trouble as trouble:
+            queue.put(trouble)
+            return
