@@ -116,8 +116,20 @@ class Reason(StrEnum):
     REFUSED_BEFORE = "RefusedBefore"
     SOAKING = "Soaking"
     PAUSED = "Paused"
+    NOT_PAUSED = "NotPaused"
     OUTSIDE_WINDOW = "OutsideWindow"
     VERIFIED = "Verified"
+
+
+class Event(StrEnum):
+    """Reasons of Events that no condition has; the others bear the condition's reason."""
+
+    ROLLOUT_STARTED = "RolloutStarted"
+    PROMOTED = "Promoted"
+    CHOSEN = "Chosen"
+    UPDATE_AVAILABLE = "UpdateAvailable"
+    SNAPSHOT_READY = "SnapshotReady"
+    RESUMED = "Resumed"
 
 
 def short_hash(*parts: object) -> str:

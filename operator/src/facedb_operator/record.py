@@ -11,7 +11,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Good:
-    """A release that was serving when it was recorded, and the objects that serve it."""
+    """A release that was serving when it was recorded, and the objects that serve it.
+
+    ``query_ms``: of its self-check, the median of its pods; later releases are compared with it.
+    """
 
     version: str
     digest: str | None
@@ -19,6 +22,7 @@ class Good:
     release_key: str
     revision_key: str
     workload: str
+    query_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ class Target:
         step: of a canary, from 0; beyond the last one everything goes over.
         step_since: since when as many pods serve as this step asks for; None while they do not.
         alone_since: since when the revision serves in full and alone: the bake counts from here.
+        state: the reason that the last pass gave.
+        promoted: somebody ended the pause of this step.
+        accepted: somebody took it as it is: it is judged no more, and needs no bake.
     """
 
     version: str
@@ -82,6 +89,9 @@ class Target:
     step: int = 0
     step_since: datetime | None = None
     alone_since: datetime | None = None
+    state: str = ""
+    promoted: bool = False
+    accepted: bool = False
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,7 @@ def _good(raw: Mapping[str, Any]) -> Good:
         release_key=raw["release"],
         revision_key=raw["revision"],
         workload=raw["workload"],
+        query_ms=raw.get("queryMilliseconds"),
     )
 
 
@@ -161,6 +172,9 @@ def _target(raw: Mapping[str, Any]) -> Target:
         step=int(raw.get("step", 0)),
         step_since=_moment(raw.get("stepSince")),
         alone_since=_moment(raw.get("aloneSince")),
+        state=raw.get("state", ""),
+        promoted=bool(raw.get("promoted", False)),
+        accepted=bool(raw.get("accepted", False)),
     )
 
 

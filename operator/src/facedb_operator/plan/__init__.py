@@ -9,23 +9,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 from facedb_operator import names
-from facedb_operator.facts import Claim, FetchJob, JobState, Observed
+from facedb_operator.facts import Observed
 from facedb_operator.names import Component, Reason
+from facedb_operator.plan.admission import queued, waits_for_others
 from facedb_operator.plan.channel import channel
-from facedb_operator.plan.rollout import Goal, clear, rollout
-from facedb_operator.plan.staging import staging, stale_jobs
+from facedb_operator.plan.checks import stale_checks
+from facedb_operator.plan.decisions import decision, in_vain
+from facedb_operator.plan.garbage import collect_garbage
+from facedb_operator.plan.keeping import awaited, pods_source, preserve, snapshot_trouble, unavailable
+from facedb_operator.plan.pods import Goal
+from facedb_operator.plan.recovery import recovery
+from facedb_operator.plan.rollout import clear, rollout
+from facedb_operator.plan.staging import staging
+from facedb_operator.plan.stillness import stillness
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import (
-    CreateClaim,
-    DeleteAccess,
-    DeleteClaim,
-    DeleteJob,
-    EnsureAccess,
-    EnsureService,
-    OwnClaim,
-    Plan,
-    Step,
-)
+from facedb_operator.steps import CreateClaim, EnsureAccess, EnsureService, Plan
 
 STEADY = timedelta(seconds=30)
 
@@ -34,30 +32,42 @@ def plan(db: FaceDatabase, seen: Observed) -> Plan:
     """Choose what to do next. Safe to follow at any time, any number of times."""
     if db.suspend:
         return Plan(Reason.SUSPENDED, "Suspended by spec.suspend: nothing is changed until it is false.")
-    if (groundwork := _groundwork(db, seen)) is not None:
+    # A decision is written down before anything is done about it.
+    if (decided := decision(db, seen)) is not None:
+        return decided
+    still = stillness(db, seen)
+    if still is None and (groundwork := _groundwork(db, seen)) is not None:
         return groundwork
     look = channel(db, seen)
-    return look.first if look.first is not None else look.beside(_serve(db, seen))
+    if look.first is not None:
+        # What stands still takes no other version from its channel.
+        return look.first if still is None else in_vain(db, seen, still)
+    return in_vain(db, seen, look.beside(still if still is not None else _serve(db, seen)))
 
 
 def _serve(db: FaceDatabase, seen: Observed) -> Plan:
     """Bring the wanted release into traffic, or keep the last good one there."""
-    fetch = staging(db, seen)
+    fetch = unavailable(db, seen) or staging(db, seen) or awaited(db, seen)
     # A fresh verdict is written down before anything is done about it.
     if fetch is not None and fetch.bad is not None:
         return fetch
     goal = choose_goal(db, seen, staged=fetch is None and db.verdict is None)
-    move = rollout(db, seen, goal) if goal is not None else _nothing_to_serve(db, seen)
+    if goal is not None and waits_for_others(db, seen, goal):
+        return queued(db, seen, choose_goal(db, seen, staged=False))
+    lost = recovery(db, seen, goal) if goal is not None else None
+    move = lost or (rollout(db, seen, goal) if goal is not None else _nothing_to_serve(db, seen))
     if move.bad is not None:
         return move
-    steps = (*move.steps, *(fetch.steps if fetch else ()))
+    steps = (*move.steps, *(fetch.steps if fetch else ()), *preserve(db, seen))
     if not steps:
         steps = collect_garbage(db, seen, settled=fetch is None and move.reason == Reason.SERVING)
+        steps = (*steps, *stale_checks(db, seen))
     waits = (move.check_again, fetch.check_again if fetch is not None else None)
     again = min((wait for wait in waits if wait is not None), default=STEADY)
-    if fetch is not None:
-        return replace(fetch, steps=steps, check_again=again)
-    return replace(move, steps=steps, check_again=again)
+    notes = (lost.message if fetch is not None and lost is not None else None, snapshot_trouble(db, seen))
+    told = fetch or move
+    message = " ".join((told.message, *(note for note in notes if note and note not in told.message)))
+    return replace(told, message=message, steps=steps, check_again=again)
 
 
 def _groundwork(db: FaceDatabase, seen: Observed) -> Plan | None:
@@ -77,18 +87,21 @@ def choose_goal(db: FaceDatabase, seen: Observed, *, staged: bool) -> Goal | Non
     """The revision that shall serve now: what the spec asks for once it is staged, else the last good."""
     good = db.record.last_good
     if staged:
-        claim = seen.claim(db.claim_name)
-        facts = claim.verified if claim else None
+        own, claim = pods_source(db, seen, db.release_key), seen.claim(db.claim_name)
+        facts = own.verified if own is not None else claim.verified if claim is not None else None
         on_trial = good is None or good.revision_key != db.revision_key
-        digest = facts.digest if facts else db.digest
-        return Goal(db.version, digest, db.claim_name, db.release_key, db.revision_key, on_trial)
+        digest = facts.digest if facts is not None else db.digest
+        return Goal(db.version, digest, db.claim_name, db.release_key, db.revision_key, on_trial, own)
     if good is None:
         return None
     # Pods of the last good release keep their own settings; only if its Deployment was deleted by
     # somebody is it made again, from the settings of today.
     kept = seen.workload(good.revision_key) is not None
     revision = good.revision_key if kept else db.revision_of(good.release_key)
-    return Goal(good.version, good.digest, good.claim, good.release_key, revision, on_trial=False)
+    own = pods_source(db, seen, good.release_key)
+    return Goal(
+        good.version, good.digest, good.claim, good.release_key, revision, on_trial=False, snapshot=own
+    )
 
 
 def _nothing_to_serve(db: FaceDatabase, seen: Observed) -> Plan:
@@ -96,61 +109,3 @@ def _nothing_to_serve(db: FaceDatabase, seen: Observed) -> Plan:
     reason = bad.reason if bad else Reason.NOT_SERVING
     message = bad.message if bad else "No release has been rolled out yet."
     return Plan(reason, message, clear(seen) if bad else (), check_again=STEADY)
-
-
-def collect_garbage(db: FaceDatabase, seen: Observed, *, settled: bool) -> tuple[Step, ...]:
-    """Delete what nobody needs: Jobs that have answered, claims of refused releases, claims beyond ``keep``.
-
-    Args:
-        db: the database.
-        seen: what there is.
-        settled: the goal serves and nothing is being fetched; only then do verified releases go.
-    """
-    needed = _needed_claims(db, seen)
-    idle = [c for c in seen.claims if c.name not in needed and not c.deleting and not _written(seen)]
-    spare = max(0, db.storage.keep - sum(1 for c in seen.claims if c.name in needed and _is_release(c)))
-    kept = sorted((c for c in idle if _is_release(c) and c.verified), key=lambda c: c.created_at)[::-1][
-        :spare
-    ]
-    gone = [c for c in idle if c not in kept and (settled or (c.verified is None and _is_release(c)))]
-    jobs = [DeleteJob(j.name) for j in _idle_jobs(db, seen, {c.name for c in gone}) if not j.deleting]
-    owners = [OwnClaim(c.name, owned=not db.retain) for c in seen.claims if c.owned == db.retain]
-    return (*jobs, *owners, *_unwanted(db, seen, settled), *(DeleteClaim(c.name) for c in gone))
-
-
-def _unwanted(db: FaceDatabase, seen: Observed, settled: bool) -> tuple[Step, ...]:
-    """The state's owner, as only the state's own field decides; and access that the spec has taken back."""
-    keep = db.sidecar.state.retain
-    state = seen.state
-    owner = (OwnClaim(state.name, owned=not keep),) if state is not None and state.owned == keep else ()
-    closed = settled and not db.sidecar.updates and seen.access_key is not None
-    return (*owner, *((DeleteAccess(),) if closed else ()))
-
-
-def _idle_jobs(db: FaceDatabase, seen: Observed, gone: set[str]) -> list[FetchJob]:
-    """Jobs whose answer is written down, and those in the way: a claim stays while a pod names it."""
-    waiting = {c.name for c in seen.claims if c.verified is None and not c.deleting} - gone
-    ended = [j for j in seen.fetches if j.state is not JobState.RUNNING]
-    done = [j for j in ended if j.claim not in waiting]
-    superseded = [j for j in ended if any(k.key == j.key and k.attempt > j.attempt for k in seen.fetches)]
-    return list(dict.fromkeys((*done, *superseded, *stale_jobs(db, seen))))
-
-
-def _is_release(claim: Claim) -> bool:
-    return claim.component is Component.RELEASE
-
-
-def _written(seen: Observed) -> bool:
-    return any(j.state is JobState.RUNNING for j in seen.fetches)
-
-
-def _needed_claims(db: FaceDatabase, seen: Observed) -> set[str]:
-    """Claims that must stay: the last good release's, those of every Deployment, the wanted ones."""
-    needed = {db.models_claim_name}
-    for work in seen.workloads:
-        needed |= {work.claim, work.models_claim}
-    if db.record.last_good is not None:
-        needed.add(db.record.last_good.claim)
-    if db.verdict is None:
-        needed.add(db.claim_name)
-    return needed

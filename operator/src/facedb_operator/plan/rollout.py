@@ -2,61 +2,31 @@
 
 Pure. Rolling forward, rolling back and plain upkeep are the same function with another goal: bring the
 goal's pods up, open their gates once they answer with the right release, and only then close, drain and
-remove the others. With one GPU (Recreate) the others leave first.
+remove the others. How many of each there may be meanwhile is the strategy's.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import timedelta
 
-from facedb_operator.facts import Observed, Pod, Workload
+from facedb_operator.facts import Observed, Workload
 from facedb_operator.names import Reason
-from facedb_operator.record import Bad, Good
+from facedb_operator.plan import checks
+from facedb_operator.plan.pods import Goal, good_pods, in_traffic, is_good, left, live, others, restarted
+from facedb_operator.plan.strategies import Shape, allowed, in_steps, shape
+from facedb_operator.plan.trial import advance, bake_ends, broken, current, judge, pause_ends, remembered
+from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.spec.rollout import Strategy
-from facedb_operator.steps import (
-    CreateWorkload,
-    DeleteWorkload,
-    Plan,
-    ScaleWorkload,
-    SetGate,
-    Step,
-)
+from facedb_operator.spec.rollout import When
+from facedb_operator.steps import CreateWorkload, DeleteWorkload, Plan, ScaleWorkload, SetGate, Step, Walk
 
 LOOK_AGAIN = timedelta(seconds=1)
 STEADY = timedelta(seconds=30)
-# Long enough for the scheduler to have judged the pod at least once.
-UNSCHEDULABLE_AFTER = timedelta(seconds=3)
-MOST_RESTARTS = 3
-
-
-@dataclass(frozen=True)
-class Goal:
-    """The revision that shall serve. ``on_trial`` until it has been promoted once."""
-
-    version: str
-    digest: str | None
-    claim: str
-    release_key: str
-    revision_key: str
-    on_trial: bool
+_FROZEN_BEFORE = (Reason.FROZEN, Reason.RETRYING)
 
 
 def rollout(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
     """One pass towards ``goal`` serving with all its replicas and nobody else."""
-    if goal.on_trial and (bad := judge(db, seen, goal)) is not None:
-        return Plan(bad.reason, bad.message, bad=bad, check_again=timedelta(0))
-    steps = (*_gates(db, seen, goal), *_replicas(db, seen, goal))
-    up = len(seen.serving(goal.revision_key))
-    wanted = db.sidecar.replicas
-    others = _others(seen, goal)
-    left = [p for w in others for p in seen.pods_of(w.revision_key)]
-    work = seen.workload(goal.revision_key)
-    if work is not None and work.replicas == wanted and up >= wanted and not left and not steps:
-        tidy = tuple(DeleteWorkload(w.name) for w in others)
-        message = f"Serving {goal.version} with {up} of {wanted} pods."
-        return Plan(Reason.SERVING, message, tidy, check_again=STEADY, good=_good(goal, work) if up else None)
-    message = f"{goal.version}: {up} of {wanted} pods serving{_leaving(left)}."
-    return Plan(_reason(db, goal), message, steps, check_again=LOOK_AGAIN)
+    return _try(db, seen, goal) if goal.on_trial else _settle(db, seen, goal)
 
 
 def clear(seen: Observed) -> tuple[Step, ...]:
@@ -64,181 +34,186 @@ def clear(seen: Observed) -> tuple[Step, ...]:
     return tuple(DeleteWorkload(w.name) for w in seen.workloads if not w.deleting)
 
 
-def is_good(pod: Pod, work: Workload) -> bool:
-    """Whether a pod may take traffic: it runs, and says that it loaded exactly this release."""
-    answer = pod.answer
-    return (
-        not pod.deleting
-        and pod.containers_ready
-        and answer is not None
-        and answer.ready
-        and answer.version == work.version
-        and (work.digest is None or answer.digest == work.digest)
+def closing(seen: Observed) -> tuple[Step, ...]:
+    """Close the gates of pods that may not take traffic."""
+    return tuple(
+        SetGate(p.name, is_open=False, reason="Restarted" if restarted(p) else "NotReady")
+        for w in seen.workloads
+        if w.gated
+        for p in live(seen, w.revision_key)
+        if p.gate is True and not is_good(p, w)
     )
 
 
-def score(db: FaceDatabase, seen: Observed, revision_key: str) -> int:
-    """How far a rollout is, as a number that grows: pods seen, running, serving; old pods gone."""
-    mine = seen.pods_of(revision_key)
-    running = sum(1 for p in mine if p.ip)
-    others = sum(1 for p in seen.pods if p.revision_key != revision_key)
-    return 1 + len(mine) + 10 * running + 100 * len(seen.serving(revision_key)) + max(0, 9 - others)
-
-
-def judge(db: FaceDatabase, seen: Observed, goal: Goal) -> Bad | None:
-    """The reason why the goal's trial has failed, if it has."""
-    work = seen.workload(goal.revision_key)
-    if work is None:
-        return None
-    for pod in seen.pods_of(goal.revision_key):
-        if not pod.deleting and (found := _fault(pod, work)) is not None:
-            return _bad(db, seen, goal, *found)
-    since = max(db.record.target.progressed_at if db.record.target else work.created_at, work.created_at)
-    deadline = db.rollout.progress_deadline
-    # A pod that is good but not yet let in is progress that this very pass will make.
-    if seen.now - since > deadline and not any(is_good(p, work) for p in seen.pods_of(goal.revision_key)):
-        waits = [w for p in seen.pods_of(goal.revision_key) if (w := p.unschedulable or p.waiting)]
-        why = f": {waits[0]}" if waits else ""
-        message = f"{goal.version} made no progress for {deadline.total_seconds():.0f} s{why}"
-        return _bad(db, seen, goal, Reason.PROGRESS_DEADLINE, message)
-    return None
-
-
-def _fault(pod: Pod, work: Workload) -> tuple[str, str] | None:
-    if pod.restarts >= MOST_RESTARTS:
-        exit_text = f", last exit: {pod.last_exit}" if pod.last_exit else ""
-        return Reason.CRASH_LOOP, f"Pod {pod.name} restarted {pod.restarts} times{exit_text}"
-    answer = pod.answer
-    if answer is None:
-        return None
-    if answer.failed:
-        return answer.reason or Reason.LOAD_FAILED, f"Pod {pod.name} cannot serve: {answer.message}"
-    if answer.ready and not is_good(pod, work) and pod.containers_ready:
-        found = f"{answer.version} ({answer.digest})"
-        return (
-            Reason.WRONG_RELEASE_SERVED,
-            f"Pod {pod.name} serves {found}, not {work.version} ({work.digest})",
-        )
-    return None
-
-
-def _bad(db: FaceDatabase, seen: Observed, goal: Goal, reason: str, message: str) -> Bad:
-    return Bad(goal.version, goal.digest, (db.trial_key,), reason, message, seen.now, goal.revision_key)
-
-
-def _good(goal: Goal, work: Workload) -> Good:
-    return Good(goal.version, goal.digest, goal.claim, goal.release_key, goal.revision_key, work.name)
-
-
-def _others(seen: Observed, goal: Goal) -> list[Workload]:
-    return [w for w in seen.workloads if w.revision_key != goal.revision_key]
-
-
-def _spare(db: FaceDatabase, seen: Observed, goal: Goal) -> int:
-    """How many pods of other revisions are still needed in traffic."""
-    spare = db.sidecar.replicas - len(seen.serving(goal.revision_key))
-    match db.rollout.strategy:
-        case Strategy.RECREATE:
-            return 0
-        case Strategy.ROLLING:
-            return spare
-        case Strategy.BLUE_GREEN | Strategy.CANARY:
-            return spare
-        case Strategy.AUTO:
-            return spare - 1 if _no_room(seen, goal) else spare
-
-
-def _no_room(seen: Observed, goal: Goal) -> bool:
-    """Whether a pod of the goal waits for resources that another pod may hold: surge is impossible.
-
-    Anything else that keeps it from being scheduled, such as a wrong nodeSelector, would not be
-    cured by taking an old pod away.
-    """
-    return any(
-        p.unschedulable is not None
-        and "Insufficient" in p.unschedulable
-        and seen.now - p.created_at >= UNSCHEDULABLE_AFTER
-        for p in seen.pods_of(goal.revision_key)
-    )
-
-
-def _allowed(db: FaceDatabase, seen: Observed, goal: Goal) -> dict[str, int]:
-    """How many pods each other revision may keep in traffic while the goal is not up yet."""
-    spare = _spare(db, seen, goal)
-    refused = {b.revision_key for b in db.record.bad}
-    good = db.record.last_good
-    ranked = sorted(
-        (w for w in _others(seen, goal) if not w.deleting and w.revision_key not in refused),
-        key=lambda w: (good is not None and w.revision_key == good.revision_key, w.created_at),
-        reverse=True,
-    )
-    allowed = {}
-    for work in ranked:
-        allowed[work.revision_key] = min(work.replicas, max(0, spare))
-        spare -= allowed[work.revision_key]
-    return allowed
-
-
-def _gates(db: FaceDatabase, seen: Observed, goal: Goal) -> tuple[Step, ...]:
-    """Gates that stand wrong: open for good pods of the goal, and for as many others as still needed."""
-    allowed = _allowed(db, seen, goal)
-    steps: list[Step] = []
-    for work in seen.workloads:
-        mine = [p for p in seen.pods_of(work.revision_key) if not p.deleting]
-        able = sorted((p for p in mine if is_good(p, work)), key=lambda p: (not p.gate, p.created_at))
-        if work.revision_key != goal.revision_key:
-            able = able[: allowed.get(work.revision_key, 0)]
-        for pod in mine:
-            if pod in able and pod.gate is not True:
-                steps.append(SetGate(pod.name, is_open=True, reason="Serving"))
-            if pod not in able and pod.gate is True:
-                reason = "Replaced" if is_good(pod, work) else "NotReady"
-                steps.append(SetGate(pod.name, is_open=False, reason=reason))
-    return tuple(steps)
-
-
-def _replicas(db: FaceDatabase, seen: Observed, goal: Goal) -> tuple[Step, ...]:
-    allowed = _allowed(db, seen, goal)
-    steps: list[Step] = []
-    for work in _others(seen, goal):
-        keep = max(allowed.get(work.revision_key, 0), _in_traffic(seen, work))
-        if not work.deleting and work.replicas > keep:
-            steps.append(ScaleWorkload(work.name, keep))
-    return (*steps, *_goal_replicas(db, seen, goal))
-
-
-def _in_traffic(seen: Observed, work: Workload) -> int:
-    """Pods of a leaving revision that are still in traffic; once out, their preStop hook drains them."""
-    pods = [p for p in seen.pods_of(work.revision_key) if not p.deleting]
-    return sum(1 for p in pods if p.ready or p.gate is True)
-
-
-def _goal_replicas(db: FaceDatabase, seen: Observed, goal: Goal) -> tuple[Step, ...]:
-    work = seen.workload(goal.revision_key)
-    others = {w.revision_key for w in _others(seen, goal)}
-    left = [p for p in seen.pods if p.revision_key in others]
-    # The GPU is free only when the old pod is gone, not when it is merely NotReady.
-    if work is None and db.rollout.strategy is Strategy.RECREATE and left:
-        return ()
-    # A Deployment of this name is still going away.
-    if work is None and any(w.revision_key == goal.revision_key for w in seen.workloads):
-        return ()
+def _settle(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
+    """Keep a release serving that has proven itself, or bring it back."""
+    wanted = shape(db, seen, goal, Walk())
+    steps = _move(db, seen, goal, wanted)
     up = len(seen.serving(goal.revision_key))
+    work = seen.workload(goal.revision_key)
+    if work is not None and not steps and _serves_alone(db, seen, goal, work):
+        # Only now: until the record names this release, going back needs the others.
+        tidy = tuple(DeleteWorkload(w.name) for w in others(seen, goal) if not w.deleting)
+        good = _good(seen, goal, work, db.record.last_good) if up else None
+        message = f"Serving {goal.version} with {up} of {db.sidecar.replicas} pods."
+        return Plan(Reason.SERVING, message, tidy, check_again=STEADY, good=good)
+    reason = Reason.ROLLING_BACK if db.verdict is not None else Reason.REPAIRING
+    return Plan(reason, _count(db, seen, goal), steps, check_again=LOOK_AGAIN)
+
+
+def _try(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
+    """A release that has still to prove itself."""
+    if (again := _afresh(db, seen, goal)) is not None:
+        return again
+    walk = remembered(db, goal)
+    before = _hold(db, seen, goal, walk)
+    wanted = shape(db, seen, goal, walk, held=bool(before.waits))
+    if (bad := judge(db, seen, goal, walk, wanted)) is not None:
+        return Plan(bad.reason, bad.message, bad=bad, walk=walk, check_again=timedelta(0))
+    walk = advance(db, seen, goal, walk)
+    late = _late_checks(db, seen, goal, walk)
+    wanted = shape(db, seen, goal, walk, held=bool(before.waits))
+    ends = bake_ends(db, walk)
+    baked = ends is not None and seen.now >= ends and not late.waits
+    # The old set stands by until the new one has proven itself.
+    steps = _move(db, seen, goal, replace(wanted, stand_by=wanted.stand_by and not baked))
+    work = seen.workload(goal.revision_key)
+    if work is not None and baked and not steps and _serves_alone(db, seen, goal, work):
+        good = _good(seen, goal, work, db.record.last_good)
+        message = f"Serving {goal.version} with {db.sidecar.replicas} of {db.sidecar.replicas} pods."
+        return Plan(Reason.SERVING, message, check_again=timedelta(0), good=good, walk=walk)
+    reason, message, again_in = _tell(db, seen, goal, walk, (*before.waits, *late.waits))
+    return Plan(reason, message, (*steps, *before.steps, *late.steps), check_again=again_in, walk=walk)
+
+
+def _afresh(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan | None:
+    """Tried again out of a freeze: the pods that failed go first, and all begins from the start."""
+    at = current(db, goal.revision_key)
+    work = seen.workload(goal.revision_key)
+    if at is None or at.accepted or at.state not in _FROZEN_BEFORE or work is None:
+        return None
+    bad = broken(seen, work)
+    if at.state != Reason.FROZEN and not bad:
+        return None
+    # A ReplicaSet takes pods that are not ready first.
+    few = len(good_pods(seen, work))
+    steps = (*closing(seen), *((ScaleWorkload(work.name, few),) if bad and work.replicas > few else ()))
+    message = f"{goal.version} is tried again: {len(bad)} pods that failed leave first."
+    return Plan(Reason.RETRYING, message, steps, check_again=LOOK_AGAIN, walk=Walk())
+
+
+def _hold(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk) -> checks.Due:
+    """The checks before the first pod of the goal takes traffic."""
+    if walk.accepted:
+        return checks.Due()
+    return checks.due(db, seen, goal, When.BEFORE_TRAFFIC, checks.BEFORE)
+
+
+def _late_checks(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk) -> checks.Due:
+    """The checks after a step's pause, or at the end of the bake."""
+    if walk.accepted:
+        return checks.Due()
+    if in_steps(db, seen, goal, walk):
+        ends, when, moment = pause_ends(db, walk), When.STEP, checks.after_step(walk.step)
+    else:
+        ends, when, moment = bake_ends(db, walk), When.BAKE, checks.BAKE
+    return checks.due(db, seen, goal, when, moment) if ends and seen.now >= ends else checks.Due()
+
+
+def _tell(
+    db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk, waits: tuple[str, ...]
+) -> tuple[Reason, str, timedelta]:
+    """Reason, message, and when to look again, of a trial that has not ended."""
+    work = seen.workload(goal.revision_key)
+    if waits and work is not None and good_pods(seen, work):
+        return Reason.CHECKING, f"{goal.version}: waiting for check {', '.join(waits)}.", LOOK_AGAIN
+    if in_steps(db, seen, goal, walk) and walk.step_since is not None:
+        steps, ends = db.rollout.steps, pause_ends(db, walk)
+        at = f"step {walk.step + 1} of {len(steps)}, {steps[walk.step].percent} % of the pods"
+        until = f"goes on at {ends:%H:%M:%S} UTC" if ends else "waits for the annotation facedb.dev/promote"
+        wait = min(STEADY, max(LOOK_AGAIN, ends - seen.now)) if ends else STEADY
+        return Reason.CANARY_PAUSED, f"{goal.version}: {at}; {until}.", wait
+    ends = bake_ends(db, walk)
+    if ends is not None and ends > seen.now and len(seen.serving(goal.revision_key)) >= db.sidecar.replicas:
+        message = f"{goal.version} serves alone; it is good at {ends:%H:%M:%S} UTC if nothing happens."
+        return Reason.BAKING, message, min(STEADY, max(LOOK_AGAIN, ends - seen.now))
+    return Reason.ROLLING_OUT, _count(db, seen, goal), LOOK_AGAIN
+
+
+def _serves_alone(db: FaceDatabase, seen: Observed, goal: Goal, work: Workload) -> bool:
     wanted = db.sidecar.replicas
-    # One more than serves, while others still hold traffic: a surge of one.
-    aim = wanted if not left else min(wanted, up + 1)
-    if work is None:
-        return (CreateWorkload(goal.release_key, goal.version, goal.digest, goal.claim, aim),)
-    if work.replicas < aim or work.replicas > wanted:
-        return (ScaleWorkload(work.name, min(wanted, max(aim, work.replicas))),)
-    return ()
+    up = len(seen.serving(goal.revision_key))
+    return work.replicas == wanted and up >= wanted and not left(seen, goal)
 
 
-def _reason(db: FaceDatabase, goal: Goal) -> Reason:
-    if goal.on_trial:
-        return Reason.ROLLING_OUT
-    return Reason.ROLLING_BACK if db.verdict is not None else Reason.REPAIRING
+def _good(seen: Observed, goal: Goal, work: Workload, before: Good | None) -> Good:
+    # What it took when it was recorded: a moment of load shall not move the bar.
+    known = before.query_ms if before is not None and before.revision_key == goal.revision_key else None
+    ms = known if known is not None else checks.query_ms(seen, goal.revision_key)
+    return Good(
+        goal.version, goal.digest, goal.claim, goal.release_key, goal.revision_key, work.name, query_ms=ms
+    )
 
 
-def _leaving(left: list[Pod]) -> str:
-    return f", {len(left)} of the old revision not gone yet" if left else ""
+def _move(db: FaceDatabase, seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...]:
+    kept = allowed(db, seen, goal, wanted)
+    return (*_gates(seen, goal, wanted, kept), *_replicas(db, seen, goal, wanted, kept))
+
+
+def _gates(seen: Observed, goal: Goal, wanted: Shape, kept: dict[str, int]) -> tuple[Step, ...]:
+    """Gates that stand wrong: open for good pods of the goal, and for as many others as still needed."""
+    opened: list[Step] = []
+    closed: list[Step] = list(closing(seen))
+    for work in seen.workloads:
+        if not work.gated:
+            continue
+        able = good_pods(seen, work)
+        most = wanted.let_in if work.revision_key == goal.revision_key else kept.get(work.revision_key, 0)
+        opened += [SetGate(p.name, is_open=True, reason="Serving") for p in able[:most] if p.gate is not True]
+        closed += [SetGate(p.name, is_open=False, reason="Replaced") for p in able[most:] if p.gate is True]
+    return (*opened, *closed)
+
+
+def _replicas(
+    db: FaceDatabase, seen: Observed, goal: Goal, wanted: Shape, kept: dict[str, int]
+) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    last = db.record.last_good
+    for work in others(seen, goal):
+        if work.deleting:
+            continue
+        mine = last is not None and work.revision_key == last.revision_key
+        keep = kept.get(work.revision_key, 0)
+        # Out of traffic first, and drained: a gate is closed before its pod is taken away.
+        least = max(keep, in_traffic(seen, work)) if work.gated else keep
+        if wanted.stand_by and mine:
+            least = max(least, min(work.replicas, db.sidecar.replicas))
+        if work.replicas > least or (wanted.refill and mine and work.replicas < keep):
+            steps.append(ScaleWorkload(work.name, least))
+    return (*steps, *_goal_replicas(seen, goal, wanted))
+
+
+def _goal_replicas(seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...]:
+    work = seen.workload(goal.revision_key)
+    if work is not None:
+        to = min(wanted.most, max(wanted.aim, work.replicas))
+        return (ScaleWorkload(work.name, to),) if to != work.replicas else ()
+    # A Deployment of this name is still going away; or old pods have to leave first; or its bytes come back.
+    leaving = any(w.revision_key == goal.revision_key for w in seen.workloads)
+    if leaving or (wanted.aim == 0 and left(seen, goal)) or not _staged(seen, goal):
+        return ()
+    step = CreateWorkload(goal.release_key, goal.version, goal.digest, goal.claim, wanted.aim, goal.snapshot)
+    return (step,)
+
+
+def _staged(seen: Observed, goal: Goal) -> bool:
+    if goal.snapshot is not None:
+        return goal.snapshot.ready
+    claim = seen.claim(goal.claim)
+    return claim is not None and claim.verified is not None
+
+
+def _count(db: FaceDatabase, seen: Observed, goal: Goal) -> str:
+    up, old = len(seen.serving(goal.revision_key)), left(seen, goal)
+    leaving = f", {len(old)} of the old revision not gone yet" if old else ""
+    return f"{goal.version}: {up} of {db.sidecar.replicas} pods serving{leaving}."

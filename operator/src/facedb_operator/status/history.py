@@ -5,8 +5,8 @@ from typing import Any
 
 from facedb_operator.facts import FetchJob, Observed
 from facedb_operator.names import Component, Reason
-from facedb_operator.plan.rollout import score
 from facedb_operator.plan.staging import what
+from facedb_operator.plan.trial import current, score, stood_still
 from facedb_operator.record import Target
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status.times import stamp
@@ -20,15 +20,18 @@ Json = dict[str, Any]
 def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
     """The rollout under way, or None when what the spec asks for serves, or is refused."""
     if plan.reason == Reason.SUSPENDED:
-        return (db.record.raw or {}).get("target")
+        old_target = (db.record.raw or {}).get("target")
+        return {**old_target, "state": plan.reason} if old_target else None
     good = db.record.last_good
     # More replicas, or a pod that comes back, is no rollout.
     if _ended(db, plan) or (good is not None and good.revision_key == db.revision_key):
         return None
-    staged = seen.workload(db.revision_key) is not None
-    now_score = score(db, seen, db.revision_key) if staged else 0
-    old = _current(db)
-    moved = old is None or now_score > old.progress
+    old = current(db, db.revision_key)
+    walk = _walk(plan, old)
+    now_score = score(db, seen, db.revision_key, walk) if seen.workload(db.revision_key) else 0
+    # The end of a wait, a pause say, is progress too: what comes after it has its own time.
+    waited = old is not None and old.step_since is not None and walk.step_since is None
+    moved = old is None or now_score > old.progress or waited or stood_still(db, db.revision_key)
     since, lost = _unavailable(db, seen, old)
     return {
         "version": db.version,
@@ -39,7 +42,7 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
         "progress": max(now_score, old.progress if old else 0),
         "unavailableSeconds": round(lost, 1),
         **({"unavailableSince": stamp(since)} if since else {}),
-        **_walked(plan, old),
+        **_walked(walk),
         **_transfer(db, seen, old),
     }
 
@@ -47,33 +50,74 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
 def history_of(db: FaceDatabase, seen: Observed, plan: Plan) -> list[Json]:
     """Past rollouts, newest last, at most ten; the one that ends in this pass is added."""
     past: list[Json] = list((db.record.raw or {}).get("history") or ())
-    old = _current(db)
-    if old is None or not _ended(db, plan):
-        return past[-MOST_HISTORY:]
-    refused = plan.bad is not None
-    good = db.record.last_good is not None
+    old = db.record.target
+    if old is None:
+        # Nothing was under way: only a person can end what serves.
+        asked = plan.bad is not None and plan.bad.reason == Reason.ROLLED_BACK_BY_USER
+        entry = _entry(db.version, "RolledBack", plan.reason, seen.now, seen.now, 0, 0.0) if asked else None
+    elif old.revision_key != db.revision_key:
+        # Another spec came before it had ended; before its pods were made, nothing had begun.
+        _, lost = _unavailable(db, seen, old)
+        entry = (
+            _entry(
+                old.version,
+                "Aborted",
+                Reason.SUPERSEDED,
+                old.started_at,
+                seen.now,
+                old.downloaded_bytes,
+                lost,
+            )
+            if old.progress
+            else None
+        )
+    else:
+        entry = _ending(db, seen, plan, old) if _ended(db, plan) else None
+    return [*past, *([entry] if entry else [])][-MOST_HISTORY:]
+
+
+def _ending(db: FaceDatabase, seen: Observed, plan: Plan, old: Target) -> Json:
     _, lost = _unavailable(db, seen, old)
-    entry = {
-        "version": old.version,
-        "outcome": ("RolledBack" if good else "Failed") if refused else "Succeeded",
-        "reason": plan.reason,
-        "startedAt": stamp(old.started_at),
-        "finishedAt": stamp(seen.now),
-        "downloadedBytes": _transfer(db, seen, old)["bytesDone"],
+    done: int = _transfer(db, seen, old)["bytesDone"]
+    return _entry(old.version, _outcome(db, plan), plan.reason, old.started_at, seen.now, done, lost)
+
+
+def _outcome(db: FaceDatabase, plan: Plan) -> str:
+    if plan.bad is None:
+        return "Succeeded"
+    if plan.bad.reason == Reason.ABORTED:
+        return "Aborted"
+    return "RolledBack" if db.record.last_good is not None or plan.good is not None else "Failed"
+
+
+def _entry(
+    version: str,
+    outcome: str,
+    reason: str,
+    started: datetime,
+    finished: datetime,
+    downloaded: int,
+    lost: float,
+) -> Json:
+    return {
+        "version": version,
+        "outcome": outcome,
+        "reason": reason,
+        "startedAt": stamp(started),
+        "finishedAt": stamp(finished),
+        "downloadedBytes": downloaded,
         "unavailableSeconds": round(lost, 1),
     }
-    return [*past, entry][-MOST_HISTORY:]
 
 
 def _ended(db: FaceDatabase, plan: Plan) -> bool:
-    if plan.bad is not None or db.verdict is not None:
-        return True
+    """Whether the rollout is over: it succeeded, or was refused for good. A freeze ends nothing."""
+    if plan.pardon:
+        return False
+    verdict = plan.bad or db.verdict
+    if verdict is not None:
+        return not verdict.frozen
     return plan.good is not None and plan.good.revision_key == db.revision_key
-
-
-def _current(db: FaceDatabase) -> Target | None:
-    target = db.record.target
-    return target if target is not None and target.revision_key == db.revision_key else None
 
 
 def _unavailable(db: FaceDatabase, seen: Observed, old: Target | None) -> tuple[datetime | None, float]:
@@ -120,9 +164,19 @@ def _latest(db: FaceDatabase, seen: Observed) -> FetchJob | None:
     return max(mine, key=lambda j: (j.component is Component.RELEASE, j.attempt), default=None)
 
 
-def _walked(plan: Plan, old: Target | None) -> Json:
+def _walk(plan: Plan, old: Target | None) -> Walk:
     """How far the trial has come: what the plan says, else what is remembered."""
-    walk: Walk | Target = plan.walk or old or Walk()
+    if plan.walk is not None:
+        return plan.walk
+    if old is None:
+        return Walk()
+    return Walk(old.step, old.step_since, old.alone_since, old.promoted, old.accepted)
+
+
+def _walked(walk: Walk) -> Json:
     moments = {"stepSince": walk.step_since, "aloneSince": walk.alone_since}
-    step = {"step": walk.step} if walk.step else {}
-    return {**step, **{name: stamp(at) for name, at in moments.items() if at is not None}}
+    facts = {"step": walk.step, "promoted": walk.promoted, "accepted": walk.accepted}
+    return {
+        **{name: value for name, value in facts.items() if value},
+        **{name: stamp(at) for name, at in moments.items() if at is not None},
+    }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from facedb_operator.facts import Observed
+from facedb_operator.plan.keeping import strategy
 from facedb_operator.record import Available, Bad, Good
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status.conditions import MESSAGE_LIMIT
@@ -60,6 +61,15 @@ def handled(db: FaceDatabase, plan: Plan) -> Json:
     return {**db.record.handled, **plan.handled, **retry}
 
 
+def storage(db: FaceDatabase, seen: Observed) -> Json:
+    """How releases are kept, and where."""
+    return {
+        "strategy": strategy(db, seen).value,
+        "claims": claims(seen),
+        "snapshots": snapshots(seen),
+    }
+
+
 def snapshots(seen: Observed) -> list[Json]:
     """Releases that are kept as snapshots."""
     return [
@@ -91,6 +101,7 @@ def good_json(good: Good) -> Json:
         "release": good.release_key,
         "revision": good.revision_key,
         "workload": good.workload,
+        **({"queryMilliseconds": good.query_ms} if good.query_ms is not None else {}),
     }
 
 
