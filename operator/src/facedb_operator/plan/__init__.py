@@ -18,6 +18,7 @@ from facedb_operator.plan.decisions import decision, in_vain
 from facedb_operator.plan.garbage import collect_garbage
 from facedb_operator.plan.keeping import awaited, pods_source, preserve, snapshot_trouble, unavailable
 from facedb_operator.plan.pods import Goal
+from facedb_operator.plan.protection import protection
 from facedb_operator.plan.recovery import recovery
 from facedb_operator.plan.rollout import clear, rollout
 from facedb_operator.plan.staging import staging
@@ -58,7 +59,7 @@ def _serve(db: FaceDatabase, seen: Observed) -> Plan:
     move = lost or (rollout(db, seen, goal) if goal is not None else _nothing_to_serve(db, seen))
     if move.bad is not None:
         return move
-    steps = (*move.steps, *(fetch.steps if fetch else ()), *preserve(db, seen))
+    steps = (*protection(db, seen), *move.steps, *(fetch.steps if fetch else ()), *preserve(db, seen))
     if not steps:
         steps = collect_garbage(db, seen, settled=fetch is None and move.reason == Reason.SERVING)
         steps = (*steps, *stale_checks(db, seen))
