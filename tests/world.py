@@ -31,11 +31,12 @@ from facedb_operator.spec import FaceDatabase, parse_spec
 from facedb_operator.status import status_of
 from facedb_operator.steps import Plan
 from facedb_release.outcome import Outcome
-from world_acting import Impossible, carry_out
+import world_pods
+from world_acting import carry_out
 from world_objects import found_lookup, good_answer, good_fetch, new_pod
+from world_storage import Impossible, advance, can_mount, can_start, check_last_good
 
 FETCH_S = 3
-SNAP_S = 3
 START_S = 2
 LOAD_S = 4
 LEAVE_S = 5
@@ -59,9 +60,12 @@ class World:
         answers: Deployment → what its pods say once they have loaded; None for never.
         lookups: what was wanted → what the lookup Job says, None for a Job that dies without a word.
         checked: a check's Job → whether it ends well; None for one that never ends.
-        snaps: a snapshot → whether it becomes ready.
+        snaps: a snapshot → whether it becomes ready, or the driver's error.
+        binds: a claim that is made from a snapshot → whether it can be.
         cluster: what the cluster can do.
         fleet: whether other databases let this one begin.
+        crashes: whether a pod's container ends in this second, and is started anew.
+        moods: a pod → what it says from now on, whatever ``answers`` has for its Deployment.
         crash_after: the operator is killed after so many more steps; None for never.
     """
 
@@ -71,9 +75,12 @@ class World:
     answers: Callable[[Workload], Answer | None] = good_answer
     lookups: Callable[[str], Outcome | None] = found_lookup
     checked: Callable[[CheckRun], bool | None] = lambda _: True
-    snaps: Callable[[Snapshot], bool] = lambda _: True
+    snaps: Callable[[Snapshot], bool | str] = lambda _: True
+    binds: Callable[[Claim], bool] = lambda _: True
     cluster: Cluster = field(default_factory=Cluster)
     fleet: Fleet = field(default_factory=Fleet)
+    crashes: Callable[[Pod, Workload], bool] = lambda _pod, _work: False
+    moods: dict[str, Answer] = field(default_factory=dict)
     crash_after: int | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     generation: int = 1
@@ -90,6 +97,8 @@ class World:
     budget_key: str | None = None
     policies_key: str | None = None
     state: Claim | None = None
+    # Claims and snapshots that others than the operator took away.
+    lost: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     steps_done: int = 0
     kills: int = 0
@@ -180,22 +189,17 @@ class World:
             self._advance_job(job)
         for run in list(self.checks.values()):
             self._advance_check(run)
-        for kept in list(self.snapshots.values()):
-            self._advance_snapshot(kept)
         for work in list(self.workloads.values()):
             self._advance_workload(work)
         for pod in list(self.pods.values()):
-            self._advance_pod(pod)
-        for claim in list(self.claims.values()):
-            # As the PVC protection controller does: gone only when no pod names it.
-            if claim.deleting and not self._in_use(claim.name):
-                del self.claims[claim.name]
+            world_pods.advance(self, pod)
+        advance(self)
         self.check()
         self.watch(self)
 
     def delete_pod(self, name: str) -> None:
         """Somebody deletes a pod: it leaves gently, and its Deployment makes another."""
-        self.pods[name] = self.judged(replace(self.pods[name], deleting=True))
+        self.pods[name] = world_pods.judged(self, replace(self.pods[name], deleting=True))
 
     def delete_workload(self, name: str) -> None:
         """Somebody deletes a Deployment."""
@@ -214,30 +218,20 @@ class World:
         writers = [j.claim for j in self.jobs.values() if j.state is JobState.RUNNING]
         if len(writers) != len(set(writers)):
             raise Impossible("two Jobs write one claim")
-        good = (self.status.get("lastGood") or {}).get("claim")
-        if good is not None and (good not in self.claims or self.claims[good].deleting):
-            raise Impossible("the last good release's claim was deleted")
+        check_last_good(self)
 
     def condition(self, kind: str) -> tuple[str, str]:
         """Status and reason of a condition."""
         found = next(c for c in self.status["conditions"] if c["type"] == kind)
         return found["status"], found["reason"]
 
-    def _in_use(self, claim: str) -> bool:
-        by_job = any(j.claim == claim for j in self.jobs.values())
-        used = {w.revision_key for w in self.workloads.values() if claim in (w.claim, w.models_claim)}
-        return by_job or any(p.revision_key in used for p in self.pods.values())
-
-    def judged(self, pod: Pod) -> Pod:
-        ready = pod.containers_ready and pod.gate is True and not pod.deleting
-        since = pod.ready_since if ready == pod.ready else self.now
-        return replace(pod, ready=ready, ready_since=since)
-
     def _advance_job(self, job: FetchJob) -> None:
         if job.state is not JobState.RUNNING or self.now - job.started_at < timedelta(seconds=FETCH_S):
             return
         if job.component is Component.LOOKUP:
             said = self.lookups(job.claim)
+        elif not can_mount(self, job.claim):
+            return
         else:
             version = self.claims[job.claim].version
             said = good_fetch("models") if version is None else self.fetches(version)
@@ -251,17 +245,11 @@ class World:
             state = JobState.SUCCEEDED if well else JobState.FAILED
             self.checks[run.name] = replace(run, state=state, message="as it was told")
 
-    def _advance_snapshot(self, kept: Snapshot) -> None:
-        if kept.deleting:
-            del self.snapshots[kept.name]
-        elif self.now - kept.created_at >= timedelta(seconds=SNAP_S) and self.snaps(kept):
-            self.snapshots[kept.name] = replace(kept, ready=True)
-
     def _advance_workload(self, work: Workload) -> None:
         mine = [p for p in self.pods.values() if p.revision_key == work.revision_key]
         live = sorted((p for p in mine if not p.deleting), key=lambda p: p.ready)
         for pod in live[: max(0, len(live) - work.replicas)]:
-            self.pods[pod.name] = self.judged(replace(pod, deleting=True))
+            self.pods[pod.name] = world_pods.judged(self, replace(pod, deleting=True))
             self.left_at[pod.name] = self.now
         for _ in range(work.replicas - len(live)):
             self.born += 1
@@ -269,23 +257,3 @@ class World:
             self.pods[pod.name] = pod
         if work.deleting and not mine:
             del self.workloads[work.name]
-
-    def _advance_pod(self, pod: Pod) -> None:
-        if pod.deleting:
-            if self.now - self.left_at.setdefault(pod.name, self.now) >= timedelta(seconds=LEAVE_S):
-                del self.pods[pod.name]
-            return
-        held = sum(1 for p in self.pods.values() if p.unschedulable is None)
-        if pod.unschedulable is not None:
-            if self.gpus is None or held < self.gpus:
-                # Its clock starts now: created_at stays, ready_since tells of the start until it is ready.
-                self.pods[pod.name] = replace(pod, unschedulable=None, ready_since=self.now)
-            return
-        started = self.now - (pod.ready_since or self.now)
-        work = next(w for w in self.workloads.values() if w.revision_key == pod.revision_key)
-        if pod.ip is None and started >= timedelta(seconds=START_S):
-            self.pods[pod.name] = replace(pod, ip="10.0.0.1")
-        elif not pod.containers_ready and started >= timedelta(seconds=LOAD_S):
-            answer = self.answers(work)
-            ready = answer is not None and answer.ready
-            self.pods[pod.name] = self.judged(replace(pod, containers_ready=ready, answer=answer))

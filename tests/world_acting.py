@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+import world_pods
+import world_storage
 from facedb_operator import names, objects
-from facedb_operator.facts import Claim, Verified
 from facedb_operator.names import Component
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
@@ -34,14 +35,11 @@ from facedb_operator.steps import (
     StartLookup,
     Step,
 )
-from world_objects import new_check, new_claim, new_job, new_lookup, new_snapshot, new_workload
+from world_objects import new_check, new_claim, new_job, new_lookup, new_workload
+from world_storage import Impossible
 
 if TYPE_CHECKING:
     from world import World
-
-
-class Impossible(AssertionError):
-    """A state that a real cluster, or a careful operator, would never be in."""
 
 
 # One case a step, as in act.py.
@@ -57,6 +55,8 @@ def carry_out(world: World, db: FaceDatabase, step: Step) -> None:  # noqa: C901
         case CreateClaim(component=Component.STATE):
             world.state = world.state or new_claim(db, step, world.now)
         case CreateClaim():
+            if step.snapshot is not None:
+                world_storage.check_source(world, step)
             claim_made = new_claim(db, step, world.now)
             world.claims.setdefault(claim_made.name, claim_made)
         case StartFetch():
@@ -66,14 +66,11 @@ def carry_out(world: World, db: FaceDatabase, step: Step) -> None:  # noqa: C901
         case OwnClaim(name=name, owned=owned):
             _own(world, name, owned=owned)
         case RestoreClaim():
-            _restore(world, db, step)
+            world_storage.restore(world, db, step)
         case CreateSnapshot():
-            if world.claims[step.claim].verified is None:
-                raise Impossible(f"{step.claim} is kept and was never verified")
-            made = new_snapshot(db, step, world.now)
-            world.snapshots.setdefault(made.name, made)
+            world_storage.make_snapshot(world, db, step)
         case DeleteSnapshot(name=name):
-            world.snapshots[name] = replace(world.snapshots[name], deleting=True)
+            world_storage.delete_snapshot(world, name)
         case OwnSnapshot(name=name, owned=owned):
             world.snapshots[name] = replace(world.snapshots[name], owned=owned)
         case StartLookup():
@@ -89,8 +86,7 @@ def carry_out(world: World, db: FaceDatabase, step: Step) -> None:  # noqa: C901
         case EnsurePolicies():
             world.policies_key = objects.policies(db)[0]["metadata"]["labels"][names.KEY_LABEL]
         case DeleteClaim(name=name):
-            # A claim that is none of these, the users' state say, is a KeyError.
-            world.claims[name] = replace(world.claims[name], deleting=True)
+            world_storage.delete_claim(world, name)
         case DeleteJob(name=name):
             world.jobs.pop(name, None)
             world.checks.pop(name, None)
@@ -114,17 +110,20 @@ def _own(world: World, name: str, *, owned: bool) -> None:
 
 
 def _start(world: World, db: FaceDatabase, step: StartFetch) -> None:
-    job = new_job(db, step.component, step.attempt, world.now)
+    job = new_job(db, step.component, step.attempt, world.now, step.again)
     if job.name in world.jobs:
         return
     if world.claims[job.claim].verified is not None:
         raise Impossible(f"{job.claim} is verified and would be written again")
-    world.fetched.append(db.version if step.component is Component.RELEASE else "models")
+    version = step.again.version if step.again else db.version
+    world.fetched.append(version if step.component is Component.RELEASE else "models")
     world.jobs[job.name] = job
 
 
 def _create_workload(world: World, db: FaceDatabase, step: CreateWorkload) -> None:
-    if world.claims[step.claim].verified is None:
+    if step.snapshot is not None and not world.snapshots[step.snapshot.name].ready:
+        raise Impossible(f"pods are made from {step.snapshot.name}, which is not ready")
+    if step.snapshot is None and world.claims[step.claim].verified is None:
         raise Impossible(f"{step.claim} is served and was never verified")
     if world.state is None or (db.sidecar.updates and world.access_key is None):
         raise Impossible("pods are made before the volume of their state, or their account")
@@ -138,24 +137,4 @@ def _set_gate(world: World, step: SetGate) -> None:
         return
     if step.is_open and not pod.containers_ready:
         raise Impossible(f"the gate of {pod.name} is opened before it is ready")
-    world.pods[pod.name] = world.judged(replace(pod, gate=step.is_open, gate_since=world.now))
-
-
-def _restore(world: World, db: FaceDatabase, step: RestoreClaim) -> None:
-    meta = objects.restored_claim(db, step)["metadata"]
-    if step.snapshot.name not in world.snapshots:
-        raise Impossible(f"{step.claim} is restored from a snapshot that is gone")
-    world.claims.setdefault(
-        step.claim,
-        Claim(
-            name=step.claim,
-            component=Component.RELEASE,
-            key=meta["labels"][names.KEY_LABEL],
-            version=meta["labels"][names.VERSION_LABEL],
-            created_at=world.now,
-            verified=Verified.from_json(meta["annotations"][names.RECEIPT_ANNOTATION]),
-            size=meta["annotations"][names.SIZE_ANNOTATION],
-            owned="ownerReferences" in meta,
-            restored_from=step.snapshot.name,
-        ),
-    )
+    world.pods[pod.name] = world_pods.judged(world, replace(pod, gate=step.is_open, gate_since=world.now))

@@ -4,19 +4,20 @@ Pure. Bytes move only in Jobs; this decides which claim and which Job comes next
 is made again, and when a release is refused for good.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
-from facedb_operator.facts import FetchJob, JobState, Observed, Verified
+from facedb_operator.facts import Claim, FetchJob, JobState, Observed, Verified
 from facedb_operator.names import Component, Reason
-from facedb_operator.record import Bad
+from facedb_operator.plan.keeping import per_pod, ready_snapshot
+from facedb_operator.plan.retries import retry_delay
+from facedb_operator.plan.volumes import fits, is_lost, never_cloned, new_volume
+from facedb_operator.record import Bad, Good
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import CreateClaim, DeleteClaim, DeleteJob, MarkVerified, Plan, StartFetch
 from facedb_release.outcome import Outcome
 
 LOOK_AGAIN = timedelta(seconds=2)
-FIRST_RETRY = timedelta(seconds=10)
-LAST_RETRY = timedelta(minutes=5)
-DEFAULT_SIZE = "4Gi"
 
 
 def staging(db: FaceDatabase, seen: Observed) -> Plan | None:
@@ -33,16 +34,35 @@ def staging(db: FaceDatabase, seen: Observed) -> Plan | None:
     return None
 
 
+def refetching(db: FaceDatabase, seen: Observed, good: Good) -> Plan | None:
+    """The next step towards the lost bytes of the last good release; None when they are there.
+
+    What the source says of it is no judgement: it stays the last good one.
+    """
+    then = db.at(good)
+    if then is None:
+        return Plan(
+            Reason.RESTORING, f"The bytes of {good.version} are lost and nothing says which they were."
+        )
+    todo = _stage(then, seen, Component.RELEASE, asks=False)
+    if todo is None:
+        return None
+    message = f"The bytes of {good.version}, the last good release, are gone. {todo.message}"
+    steps = tuple(
+        replace(step, again=good) if isinstance(step, CreateClaim | StartFetch) else step
+        for step in todo.steps
+    )
+    again = LOOK_AGAIN if todo.bad is not None else todo.check_again
+    return replace(todo, message=message, steps=steps, bad=None, check_again=again)
+
+
 def stale_jobs(db: FaceDatabase, seen: Observed) -> tuple[FetchJob, ...]:
-    """Running Jobs that fetch something that the spec no longer asks for."""
+    """Running Jobs that fetch something that nobody asks for any more."""
     wanted = {db.fetch_key, db.models_fetch_key}
-    return tuple(j for j in seen.jobs if j.state is JobState.RUNNING and j.key not in wanted)
-
-
-def retry_delay(attempt: int) -> timedelta:
-    """How long to wait after failed attempt number ``attempt`` (1, 2, …): 10 s, doubled, at most 5 min."""
-    doubled: timedelta = FIRST_RETRY * 2 ** min(attempt - 1, 10)
-    return min(doubled, LAST_RETRY)
+    then = db.at(db.record.last_good) if db.record.last_good is not None else None
+    if then is not None:
+        wanted.add(then.fetch_key)
+    return tuple(j for j in seen.fetches if j.state is JobState.RUNNING and j.key not in wanted)
 
 
 def what(db: FaceDatabase, component: Component) -> str:
@@ -50,35 +70,49 @@ def what(db: FaceDatabase, component: Component) -> str:
     return f"release {db.version}" if component is Component.RELEASE else "the models"
 
 
-def _stage(db: FaceDatabase, seen: Observed, component: Component) -> Plan | None:
+def _stage(db: FaceDatabase, seen: Observed, component: Component, *, asks: bool = True) -> Plan | None:
     is_release = component is Component.RELEASE
     name = db.claim_name if is_release else db.models_claim_name
     key = db.fetch_key if is_release else db.models_fetch_key
     thing = what(db, component)
     claim = seen.claim(name)
+    if is_release and per_pod(db) and ready_snapshot(seen, db.release_key) is not None:
+        return None
+    if claim is not None and is_lost(claim, seen):
+        message = f"Volume {name} was to be made from snapshot {claim.restored_from}, which is gone."
+        return Plan(Reason.RESTORING, message, (DeleteClaim(name),))
     if claim is not None and claim.verified is not None:
         return None
     # The old claim of this name is still going away: creating now would adopt a dying object.
     if claim is None and any(c.name == name for c in seen.claims):
         return Plan(Reason.FETCHING, f"Waiting for volume {name} to go away.", check_again=LOOK_AGAIN)
-    size = (db.storage.size or DEFAULT_SIZE) if is_release else db.storage.models_size
+    jobs = sorted((j for j in seen.fetches if j.key == key), key=lambda j: j.attempt)
     if claim is None:
-        return Plan(Reason.FETCHING, f"Creating a volume for {thing}.", (CreateClaim(component, size),))
-    jobs = sorted((j for j in seen.jobs if j.key == key), key=lambda j: j.attempt)
+        return new_volume(db, seen, component, thing, jobs, asks=asks)
     # Nothing good is on it yet: a volume of another size is made anew, once nobody writes to it.
-    if claim.size != size and not any(j.state is JobState.RUNNING for j in jobs):
-        return Plan(Reason.FETCHING, f"Making the volume for {thing} anew with {size}.", (DeleteClaim(name),))
+    if not fits(db, claim) and not any(j.state is JobState.RUNNING for j in jobs):
+        return Plan(
+            Reason.FETCHING, f"Making the volume for {thing} anew, as large as wanted.", (DeleteClaim(name),)
+        )
     if not jobs:
         return Plan(Reason.FETCHING, f"Starting to fetch {thing}.", (StartFetch(component, 1),))
-    return _follow(db, seen, component, name, jobs[-1])
+    return _follow(db, seen, component, claim, jobs[-1])
 
 
-def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: str, job: FetchJob) -> Plan:
+def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: Claim, job: FetchJob) -> Plan:
     thing = what(db, component)
     if job.deleting:
         return Plan(Reason.FETCHING, f"Waiting for Job {job.name} to go away.", check_again=LOOK_AGAIN)
+    if job.state is JobState.RUNNING and never_cloned(db, seen, claim, job):
+        message = f"The volume for {thing} is not made from snapshot {claim.restored_from}: making it empty."
+        return Plan(Reason.FETCHING, message, (DeleteClaim(claim.name),))
     if job.state is JobState.RUNNING:
         return _running(thing, job)
+    # Somebody has deleted the volume that this answer is about.
+    if job.finished_at is not None and job.finished_at < claim.created_at:
+        message = f"The volume of {thing} was made anew. Starting attempt {job.attempt + 1}."
+        steps = (StartFetch(component, job.attempt + 1), DeleteJob(job.name))
+        return Plan(Reason.FETCHING, message, steps)
     if job.state is JobState.SUCCEEDED and job.outcome is not None and job.outcome.ok:
         done = job.outcome
         facts = Verified(
@@ -89,7 +123,7 @@ def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: str, 
             bytes_downloaded=done.bytes_downloaded,
             warnings=done.warnings,
         )
-        return Plan(Reason.FETCHING, f"Verified {thing}.", (MarkVerified(claim, facts),))
+        return Plan(Reason.FETCHING, f"Verified {thing}.", (MarkVerified(claim.name, facts),))
     if job.outcome is not None and job.outcome.permanent:
         return _refused(db, seen, component, job.outcome)
     return _again_later(seen, component, thing, job)

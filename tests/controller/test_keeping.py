@@ -1,0 +1,161 @@
+"""How releases are kept, as whole stories, in Volume, Snapshot and PerPod; and killed after every step."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import world_storage
+from facedb_operator.facts import Answer, Cluster, Workload
+from world import World
+from world_objects import good_answer
+
+A, B, C = "2026.02.12", "2026.02.18", "2026.03.01"
+CSI = Cluster(snapshot_class="csi-snapclass")
+WAYS: dict[str, dict[str, Any]] = {
+    "Volume": {"strategy": "Volume"},
+    "Snapshot": {"strategy": "Snapshot"},
+    "PerPod": {"strategy": "Auto", "distribution": "PerPod"},
+}
+
+Act = Callable[[World], None]
+Law = Callable[[World], None]
+
+
+def bump(version: str) -> Act:
+    return lambda world: world.apply(version=version)
+
+
+def nothing(_: World) -> None:
+    """The first install."""
+
+
+def failing(version: str) -> Law:
+    """Pods of this version do not load it."""
+
+    def answer(work: Workload) -> Answer:
+        if work.version != version:
+            return good_answer(work)
+        return Answer(False, None, None, failed=True, reason="CorruptIndex", message="does not open")
+
+    return lambda world: setattr(world, "answers", answer)
+
+
+def snapshots_do(what: bool | str) -> Law:
+    return lambda world: setattr(world, "snaps", lambda _: what)
+
+
+def lose_snapshots(world: World) -> None:
+    for name in list(world.snapshots):
+        world_storage.vanish(world, name)
+
+
+def lose_everything(world: World) -> None:
+    """Claims, snapshots and Deployments of all releases, at once."""
+    lose_snapshots(world)
+    for name in [c.name for c in world.claims.values() if c.version is not None]:
+        world_storage.take(world, name)
+    world.workloads.clear()
+    world.pods.clear()
+
+
+def as_shared(world: World) -> None:
+    world.apply(storage={**world.spec["storage"], **WAYS["Snapshot"]})
+
+
+def as_per_pod(world: World) -> None:
+    world.apply(storage={**world.spec["storage"], **WAYS["PerPod"]})
+
+
+def as_volumes(world: World) -> None:
+    world.apply(storage={**world.spec["storage"], "strategy": "Volume", "distribution": "Shared"})
+
+
+# Story: the law of the world, and what happens, act after act, each until all is quiet.
+STORIES: dict[str, tuple[Law, tuple[Act, ...]]] = {
+    "bump and back": (nothing, (nothing, bump(B), bump(A))),
+    "three bumps": (nothing, (nothing, bump(B), bump(C))),
+    "refused release": (failing(B), (nothing, bump(B))),
+    "snapshots get lost": (nothing, (nothing, bump(B), lose_snapshots, bump(A))),
+    "everything gets lost": (nothing, (nothing, bump(B), lose_everything)),
+    "refused release, then everything gets lost": (failing(B), (nothing, bump(B), lose_everything)),
+}
+# What serves at the end, and what must have been fetched by then.
+ENDS: dict[str, tuple[str, list[str]]] = {
+    "bump and back": (A, [A, B]),
+    "three bumps": (C, [A, B, C]),
+    "refused release": (A, [A, B]),
+    "snapshots get lost": (A, [A, B, A]),
+    "everything gets lost": (B, [A, B, B]),
+    "refused release, then everything gets lost": (A, [A, B, A]),
+}
+OTHERWISE: dict[tuple[str, str], list[str]] = {
+    # Releases on volumes of their own lose nothing with their snapshots.
+    ("Volume", "snapshots get lost"): [A, B],
+    # Nothing but the pods holds the release that serves.
+    ("PerPod", "snapshots get lost"): [A, B, B, A],
+}
+TOLD = [(way, story) for way in WAYS for story in STORIES]
+
+
+def build(spec: dict[str, Any], way: str, law: Law = nothing, crash_after: int | None = None) -> World:
+    spec = copy.deepcopy(spec)
+    spec["storage"] |= WAYS[way]
+    world = World(spec, cluster=CSI, crash_after=crash_after)
+    law(world)
+    return world
+
+
+def play(world: World, acts: tuple[Act, ...]) -> World:
+    for act in acts:
+        act(world)
+        world.settle()
+    return world
+
+
+def judge(world: World, way: str, story: str) -> None:
+    version, fetched = ENDS[story]
+    assert world.serving() == [version]
+    releases = [v for v in world.fetched if v != "models"]
+    assert releases == OTHERWISE.get((way, story), fetched)
+    assert not world.jobs
+    assert len({c.key for c in world.claims.values() if c.version} | set(_keys(world))) <= 2
+    match way:
+        case "Volume":
+            assert not world.snapshots
+        case "Snapshot":
+            # The one that serves is on a volume; all that are kept are snapshots.
+            assert [c.version for c in world.claims.values() if c.version] == [version]
+            assert version in _snapshots(world)
+        case "PerPod":
+            assert [c for c in world.claims.values() if c.version] == []
+            assert version in _snapshots(world)
+
+
+def _keys(world: World) -> list[str]:
+    return [s.release_key for s in world.snapshots.values()]
+
+
+def _snapshots(world: World) -> list[str]:
+    return [s.version for s in world.snapshots.values() if s.ready]
+
+
+@pytest.mark.parametrize(("way", "story"), TOLD)
+def test_every_story_ends_with_what_is_kept_in_its_place(spec: dict[str, Any], way: str, story: str) -> None:
+    law, acts = STORIES[story]
+    world = play(build(spec, way, law), acts)
+    judge(world, way, story)
+    assert world.status["storage"]["strategy"] == ("Volume" if way == "Volume" else "Snapshot")
+
+
+@pytest.mark.parametrize(("way", "story"), TOLD)
+def test_killed_after_any_step_it_ends_the_same(spec: dict[str, Any], way: str, story: str) -> None:
+    law, acts = STORIES[story]
+    steps = play(build(spec, way, law), acts).steps_done
+    for number in range(1, steps + 1):
+        world = play(build(spec, way, law, crash_after=number), acts)
+        assert world.kills == 1, f"was not killed after step {number}"
+        judge(world, way, story)
