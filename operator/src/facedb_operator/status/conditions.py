@@ -4,6 +4,7 @@ They follow kstatus (Reconciling, Stalled) and metav1.Condition, so that ``kubec
 read them right. https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import Any
 from facedb_operator import names
 from facedb_operator.facts import Claim
 from facedb_operator.names import Condition, Reason
+from facedb_operator.plan.verbs import asked
 from facedb_operator.record import Bad, Good
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status.times import stamp
@@ -21,7 +23,14 @@ MESSAGE_LIMIT = 1024
 # Retrying alone will not help soon: somebody has to publish, repair or correct something.
 NEEDS_A_PERSON = frozenset({"VersionNotFound", "AssetNotFound", "NoSpace"})
 
+# Nothing moves by itself, and that is what somebody wanted: neither Reconciling nor Stalled.
+STILL = frozenset({Reason.SUSPENDED, Reason.PAUSED})
+
 _STATUS = {True: "True", False: "False", None: "Unknown"}
+# As metav1.Condition has it: the API server refuses the whole status for one reason of another form.
+_WORD = re.compile(r"[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?")
+_WORD_LIMIT = 1024
+_UNNAMED = "Unspecified"
 
 Json = dict[str, Any]
 
@@ -54,7 +63,7 @@ def merge_conditions(
         merged[kind.value] = {
             "type": kind.value,
             "status": status,
-            "reason": str(reason),
+            "reason": word(reason),
             "message": message[:MESSAGE_LIMIT],
             "observedGeneration": generation,
             "lastTransitionTime": last["lastTransitionTime"] if kept and last else stamp(now),
@@ -62,12 +71,20 @@ def merge_conditions(
     return list(merged.values())
 
 
+def word(reason: str) -> str:
+    """A reason as conditions and Events may have it; those of Jobs and pods may be anything."""
+    if _WORD.fullmatch(reason) and len(reason) <= _WORD_LIMIT:
+        return str(reason)
+    kept = re.sub(r"^[^A-Za-z]+|[^A-Za-z0-9_,:]+", "", reason)[:_WORD_LIMIT].rstrip(",:")
+    return kept or _UNNAMED
+
+
 def conditions(db: FaceDatabase, view: View, claim: Claim | None, now: datetime) -> list[Json]:
     """All conditions of this pass, laid over those that status holds."""
     old = (db.record.raw or {}).get("conditions") or ()
     ready = _ready(db, view)
     stalled = ready[0] == "False" and _is_stalled(view)
-    busy = ready[0] == "False" and not stalled and view.plan.reason != Reason.SUSPENDED
+    busy = ready[0] == "False" and not stalled and view.plan.reason not in STILL
     calm = "Nothing is in progress."
     values: dict[Condition, tuple[str, str, str]] = {
         Condition.READY: ready,
@@ -79,6 +96,7 @@ def conditions(db: FaceDatabase, view: View, claim: Claim | None, now: datetime)
             ("True", ready[1], ready[2]) if stalled else ("False", ready[1], "Nothing stands in the way.")
         ),
         Condition.VERIFIED: _verified(db, view, claim),
+        Condition.PAUSED: _paused(db),
     }
     for notice in view.plan.notices:
         values[notice.condition] = (_STATUS[notice.status], notice.reason, notice.message)
@@ -88,8 +106,10 @@ def conditions(db: FaceDatabase, view: View, claim: Claim | None, now: datetime)
 
 def _ready(db: FaceDatabase, view: View) -> tuple[str, str, str]:
     plan, bad = view.plan, view.bad
-    if plan.reason == Reason.SUSPENDED:
-        return ("True" if view.up and view.good else "False", plan.reason, plan.message)
+    if plan.reason in STILL:
+        return ("True" if view.at_goal and bad is None else "False", plan.reason, plan.message)
+    if bad is not None and bad.frozen:
+        return ("False", Reason.FROZEN, f"{bad.reason}: {bad.message}" if plan.bad else plan.message)
     if bad is None:
         return ("True" if view.at_goal else "False", plan.reason, plan.message)
     hint = f"Correct the spec, or set the annotation {names.RETRY_ANNOTATION} to a new value to try again."
@@ -102,7 +122,9 @@ def _ready(db: FaceDatabase, view: View) -> tuple[str, str, str]:
 
 
 def _is_stalled(view: View) -> bool:
-    if view.plan.stalled:
+    if view.plan.reason in STILL:
+        return False
+    if view.plan.stalled or (view.bad is not None and view.bad.frozen):
         return True
     if view.bad is not None:
         return view.plan.reason in (Reason.SERVING, view.bad.reason) or view.good is None
@@ -132,6 +154,13 @@ def _verified(db: FaceDatabase, view: View, claim: Claim | None) -> tuple[str, s
         notes = f" Warnings: {'; '.join(facts.warnings)}" if facts.warnings else ""
         return ("True", Reason.VERIFIED, f"{db.version} is verified: {counts}, {facts.digest}.{notes}")
     return ("Unknown", view.plan.reason, view.plan.message)
+
+
+def _paused(db: FaceDatabase) -> tuple[str, str, str]:
+    if asked(db).paused:
+        note = f"The annotation {names.GROUP}/pause is there: nothing is begun and nothing moves."
+        return ("True", Reason.PAUSED, note)
+    return ("False", Reason.NOT_PAUSED, f"There is no annotation {names.GROUP}/pause.")
 
 
 def _sentence(text: str) -> str:
