@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import world_pods
 from facedb_operator.facts import (
     Answer,
     CheckRun,
@@ -31,15 +32,11 @@ from facedb_operator.spec import FaceDatabase, parse_spec
 from facedb_operator.status import status_of
 from facedb_operator.steps import Plan
 from facedb_release.outcome import Outcome
-import world_pods
 from world_acting import carry_out
 from world_objects import found_lookup, good_answer, good_fetch, new_pod
-from world_storage import Impossible, advance, can_mount, can_start, check_last_good
+from world_storage import Impossible, advance, can_mount, check_last_good
 
 FETCH_S = 3
-START_S = 2
-LOAD_S = 4
-LEAVE_S = 5
 # Longer than the progress deadline of the tests (2 min) and the retries in them.
 QUIET_S = 150
 EPOCH = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)

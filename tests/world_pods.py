@@ -30,10 +30,13 @@ def advance(world: World, pod: Pod) -> None:
     if pod.deleting:
         if world.now - world.left_at.setdefault(pod.name, world.now) >= timedelta(seconds=LEAVE_S):
             del world.pods[pod.name]
-        return
-    if pod.unschedulable is not None:
+    elif pod.unschedulable is not None:
         _schedule(world, pod)
-        return
+    else:
+        _run(world, pod)
+
+
+def _run(world: World, pod: Pod) -> None:
     work = next(w for w in world.workloads.values() if w.revision_key == pod.revision_key)
     since = world.now - (pod.ready_since or world.now)
     if pod.ip is None:

@@ -186,7 +186,7 @@ def _replicas(
         keep = kept.get(work.revision_key, 0)
         # Out of traffic first, and drained: a gate is closed before its pod is taken away.
         least = max(keep, in_traffic(seen, work)) if work.gated else keep
-        if wanted.stand_by and mine:
+        if wanted.stand_by and mine and work.gated:
             least = max(least, min(work.replicas, db.sidecar.replicas))
         if work.replicas > least or (wanted.refill and mine and work.replicas < keep):
             steps.append(ScaleWorkload(work.name, least))

@@ -118,8 +118,8 @@ def _recreate(db: FaceDatabase, seen: Observed, goal: Goal) -> Shape:
 
 def _rolling(db: FaceDatabase, seen: Observed, goal: Goal, most: int) -> Shape:
     wanted, up, old = db.sidecar.replicas, len(seen.serving(goal.revision_key)), left(seen, goal)
-    # One more than serves; and as many as are wanted and nobody else fills, after somebody asked for more.
-    aim = max(up + 1, wanted + 1 - len(old)) if old else wanted
+    # One more than are wanted in all; also when somebody asks for more of them meanwhile.
+    aim = max(1, wanted + 1 - sum(1 for p in old if not p.deleting)) if old else wanted
     return Shape(min(most, aim), most, most, max(0, wanted - up))
 
 

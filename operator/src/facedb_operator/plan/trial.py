@@ -29,7 +29,7 @@ from facedb_operator.steps import Walk
 
 MOST_RESTARTS = 3
 # In these nothing could come further: the deadline counts from their end.
-_STOOD_STILL = frozenset({Reason.SUSPENDED, Reason.PAUSED, Reason.FROZEN, Reason.RETRYING, Reason.QUEUED})
+STANDING_STILL = frozenset({Reason.SUSPENDED, Reason.PAUSED, Reason.FROZEN, Reason.RETRYING, Reason.QUEUED})
 # What one sort of progress is worth, so that a later sort outweighs all of the earlier ones.
 _STARTED, _ABLE, _SERVING, _STEP = 10, 50, 100, 10_000
 
@@ -51,7 +51,7 @@ def current(db: FaceDatabase, revision_key: str) -> Target | None:
 def stood_still(db: FaceDatabase, revision_key: str) -> bool:
     """Whether the last pass let nothing move."""
     target = current(db, revision_key)
-    return target is not None and target.state in _STOOD_STILL
+    return target is not None and target.state in STANDING_STILL
 
 
 def advance(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk) -> Walk:

@@ -6,7 +6,7 @@ from typing import Any
 from facedb_operator.facts import FetchJob, Observed
 from facedb_operator.names import Component, Reason
 from facedb_operator.plan.staging import what
-from facedb_operator.plan.trial import current, score, stood_still
+from facedb_operator.plan.trial import STANDING_STILL, current, score, stood_still
 from facedb_operator.record import Target
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status.times import stamp
@@ -31,7 +31,8 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
     now_score = score(db, seen, db.revision_key, walk) if seen.workload(db.revision_key) else 0
     # The end of a wait, a pause say, is progress too: what comes after it has its own time.
     waited = old is not None and old.step_since is not None and walk.step_since is None
-    moved = old is None or now_score > old.progress or waited or stood_still(db, db.revision_key)
+    goes_on = stood_still(db, db.revision_key) and plan.reason not in STANDING_STILL
+    moved = old is None or now_score > old.progress or waited or goes_on
     since, lost = _unavailable(db, seen, old)
     return {
         "version": db.version,
