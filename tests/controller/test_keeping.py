@@ -2,77 +2,26 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-import world_storage
-from facedb_operator.facts import Answer, Cluster, Workload
+from keeping_ways import (
+    WAYS,
+    A,
+    Act,
+    B,
+    C,
+    Law,
+    build,
+    bump,
+    failing,
+    lose_everything,
+    lose_snapshots,
+    nothing,
+    play,
+)
 from world import World
-from world_objects import good_answer
-
-A, B, C = "2026.02.12", "2026.02.18", "2026.03.01"
-CSI = Cluster(snapshot_class="csi-snapclass")
-WAYS: dict[str, dict[str, Any]] = {
-    "Volume": {"strategy": "Volume"},
-    "Snapshot": {"strategy": "Snapshot"},
-    "PerPod": {"strategy": "Auto", "distribution": "PerPod"},
-}
-
-Act = Callable[[World], None]
-Law = Callable[[World], None]
-
-
-def bump(version: str) -> Act:
-    return lambda world: world.apply(version=version)
-
-
-def nothing(_: World) -> None:
-    """The first install."""
-
-
-def failing(version: str) -> Law:
-    """Pods of this version do not load it."""
-
-    def answer(work: Workload) -> Answer:
-        if work.version != version:
-            return good_answer(work)
-        return Answer(False, None, None, failed=True, reason="CorruptIndex", message="does not open")
-
-    return lambda world: setattr(world, "answers", answer)
-
-
-def snapshots_do(what: bool | str) -> Law:
-    return lambda world: setattr(world, "snaps", lambda _: what)
-
-
-def lose_snapshots(world: World) -> None:
-    for name in list(world.snapshots):
-        world_storage.vanish(world, name)
-
-
-def lose_everything(world: World) -> None:
-    """Claims, snapshots and Deployments of all releases, at once."""
-    lose_snapshots(world)
-    for name in [c.name for c in world.claims.values() if c.version is not None]:
-        world_storage.take(world, name)
-    world.workloads.clear()
-    world.pods.clear()
-
-
-def as_shared(world: World) -> None:
-    world.apply(storage={**world.spec["storage"], **WAYS["Snapshot"]})
-
-
-def as_per_pod(world: World) -> None:
-    world.apply(storage={**world.spec["storage"], **WAYS["PerPod"]})
-
-
-def as_volumes(world: World) -> None:
-    world.apply(storage={**world.spec["storage"], "strategy": "Volume", "distribution": "Shared"})
-
 
 # Story: the law of the world, and what happens, act after act, each until all is quiet.
 STORIES: dict[str, tuple[Law, tuple[Act, ...]]] = {
@@ -99,21 +48,6 @@ OTHERWISE: dict[tuple[str, str], list[str]] = {
     ("PerPod", "snapshots get lost"): [A, B, B, A],
 }
 TOLD = [(way, story) for way in WAYS for story in STORIES]
-
-
-def build(spec: dict[str, Any], way: str, law: Law = nothing, crash_after: int | None = None) -> World:
-    spec = copy.deepcopy(spec)
-    spec["storage"] |= WAYS[way]
-    world = World(spec, cluster=CSI, crash_after=crash_after)
-    law(world)
-    return world
-
-
-def play(world: World, acts: tuple[Act, ...]) -> World:
-    for act in acts:
-        act(world)
-        world.settle()
-    return world
 
 
 def judge(world: World, way: str, story: str) -> None:

@@ -109,7 +109,7 @@ def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: Claim
     if job.state is JobState.RUNNING:
         return _running(thing, job)
     # Somebody has deleted the volume that this answer is about.
-    if job.finished_at is not None and job.finished_at < claim.created_at:
+    if job.finished_at is not None and job.finished_at <= claim.created_at:
         message = f"The volume of {thing} was made anew. Starting attempt {job.attempt + 1}."
         steps = (StartFetch(component, job.attempt + 1), DeleteJob(job.name))
         return Plan(Reason.FETCHING, message, steps)
