@@ -56,9 +56,18 @@ def ensure_loaded() -> tuple[str, str]:
     Raises:
         NodeError: a build failed; the message ends with buildah's words.
     """
+    return ensure(OPERATOR), ensure(SIDECAR)
+
+
+def ensure(recipe: Recipe) -> str:
+    """Build one image if its inputs changed, import it if the node lacks it; its full name.
+
+    Raises:
+        NodeError: the build failed; the message ends with buildah's words.
+    """
     with ownership.alone():
         try:
-            return _ensure(OPERATOR), _ensure(SIDECAR)
+            return _ensure(recipe)
         except NodeError:
             # A build that failed leaves its working containers mounted.
             subprocess.run(_command("rm", "--all"), capture_output=True, check=False)
