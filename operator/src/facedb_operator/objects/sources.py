@@ -1,4 +1,8 @@
-"""How a Job's container reaches a source: words of `facedb`, variables, volumes. Pure."""
+"""How a Job's container reaches a source: words of `facedb`, variables, volumes. Pure.
+
+What a user wrote goes behind an equals sign: whatever it begins with, it stays that option's value. Secrets
+are referred to; no value of theirs is in an object.
+"""
 
 from dataclasses import dataclass
 
@@ -45,10 +49,10 @@ def reach(source: Source) -> Reach:
     if source.ca_bundle is not None:
         items = [{"key": source.ca_bundle.key, "path": "ca.crt"}]
         volume: Manifest = {"name": "ca", "configMap": {"name": source.ca_bundle.name, "items": items}}
-        words = ("--ca-bundle", f"{CA_DIR}/ca.crt")
+        words = (f"--ca-bundle={CA_DIR}/ca.crt",)
         found += Reach(words, mounts=(mount("ca", CA_DIR, read_only=True),), volumes=(volume,))
     if source.proxy is not None:
-        found += Reach(("--proxy", source.proxy))
+        found += Reach((_word("--proxy", source.proxy),))
     if source.headers is not None:
         found += Reach((), env=(from_secret("FACEDB_HEADERS", source.headers),))
     return found
@@ -74,23 +78,29 @@ def _place(place: Place) -> Reach:
             token = (from_secret("FACEDB_TOKEN", place.token),) if place.token else ()
             return Reach(_given(options), env=token)
         case HttpSource():
-            return Reach(tuple(word for url in place.urls for word in ("--http", url)))
+            return Reach(tuple(_word("--http", url) for url in place.urls))
         case S3Source():
             options = {"--s3": place.url, "--s3-endpoint": place.endpoint, "--s3-region": place.region}
             return Reach(_given(options), env=_aws(place.credentials))
         case OciSource():
-            return Reach(("--oci", place.reference)) + _docker(place.credentials)
+            return Reach((_word("--oci", place.reference),)) + _docker(place.credentials)
         case VolumeSource():
             folder = f"{SOURCE_DIR}/{place.path}".rstrip("/")
             return Reach(
-                ("--folder", folder),
+                (_word("--folder", folder),),
                 mounts=(mount("source", SOURCE_DIR, read_only=True),),
                 volumes=(claim_volume("source", place.claim, read_only=True),),
             )
 
 
 def _given(options: dict[str, str | None]) -> tuple[str, ...]:
-    return tuple(word for option, value in options.items() if value for word in (option, value))
+    return tuple(_word(option, value) for option, value in options.items() if value)
+
+
+def _word(option: str, value: str) -> str:
+    # The kubelet puts variables' values for $(NAME) into a command, a token's too; $$ is a plain dollar.
+    # https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    return f"{option}={value.replace('$', '$$')}"
 
 
 def _aws(secret: str | None) -> tuple[Manifest, ...]:
