@@ -8,7 +8,9 @@ from types import MappingProxyType
 import typer
 
 from facedb_kubectl.asking import COMMANDS
+from facedb_kubectl.logs import logs_command
 from facedb_kubectl.looking import history_command, status_command
+from facedb_kubectl.verifying import verify_command
 
 # Verb → what it does, and lines that show it.
 VERBS: Mapping[str, tuple[Callable[..., None], tuple[str, ...]]] = MappingProxyType(
@@ -22,6 +24,8 @@ VERBS: Mapping[str, tuple[Callable[..., None], tuple[str, ...]]] = MappingProxyT
         "resume": (COMMANDS["resume"], ("resume faces",)),
         "rollback": (COMMANDS["rollback"], ("rollback faces", "rollback faces 2026.02.10 --yes --wait")),
         "approve": (COMMANDS["approve"], ("approve faces", "approve faces 2026.03.01 -o json")),
+        "verify": (verify_command, ("verify faces", "verify faces -o json --timeout 1h")),
+        "logs": (logs_command, ("logs faces -f", "logs faces --fetch", "logs faces --previous --tail 50")),
     }
 )
 

@@ -148,8 +148,10 @@ def _ask(cluster: Cluster, wish: Wish, output: Output) -> Answer:
     judge(wish.verb, view, version)
     if not wish.sure and not output.structured and sys.stdin.isatty():
         _confirm(f"{wish.name} serves {view.active or 'nothing'}. Go back to {version}?")
-    held = None if wish.verb == "resume" else token(wish.verb, version, new_mark())
-    cluster.ask(DATABASES, namespace, wish.name, asking(wish.verb, held))
+    # A pause holds as long as its annotation is there.
+    ends_pause = wish.verb == "resume"
+    held = None if ends_pause else token(wish.verb, version, new_mark())
+    cluster.ask(DATABASES, namespace, wish.name, asking("pause" if ends_pause else wish.verb, held))
     message = _ASKED[wish.verb].format(name=wish.name, version=version)
     asked = Asked(wish.verb, namespace, wish.name)
     if wish.wait is None:

@@ -10,11 +10,9 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from kubernetes import config
-from kubernetes.client import ApiClient, Configuration
 from urllib3.exceptions import HTTPError
 
 from facedb_kubectl.errors import Forbidden, NotFound, Refused, Trouble, Unreachable
@@ -22,6 +20,11 @@ from facedb_kubectl.fields import printable, text
 from facedb_kubectl.tokens import FIELD_MANAGER
 from facedb_kubectl.wording import forbidden, sentence
 from facedb_operator import names
+
+if TYPE_CHECKING:
+    from kubernetes.client import ApiClient
+
+# The client of Kubernetes takes a second to import: --help and the completion of verbs do without.
 
 CONNECT_S, ANSWER_S = 10.0, 30.0
 # The server ends a watch after so long; it is begun anew.
@@ -62,8 +65,8 @@ class Kind:
 DATABASES = Kind(names.GROUP, names.VERSION, names.PLURAL)
 PODS = Kind("", "v1", "pods")
 EVENTS = Kind("", "v1", "events")
+NAMESPACES = Kind("", "v1", "namespaces")
 JOBS = Kind("batch", "v1", "jobs")
-DEPLOYMENTS = Kind("apps", "v1", "deployments")
 
 
 class Cluster:
@@ -176,15 +179,15 @@ class Cluster:
         headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
         if body is not None:
             headers["Content-Type"] = f"application/{'merge-patch+' if verb == 'patch' else ''}json"
-        asked = self._api.param_serialize(
+        _, url, headers, _, _ = self._api.param_serialize(
             method,
             kind.path(namespace, *more),
             query_params=list(query.items()),
             header_params=headers,
-            body=body,
             auth_settings=["BearerToken"],
         )
-        reply = self._api.call_api(*asked, _request_timeout=(CONNECT_S, patience_s))
+        # The client would drop what is None, and null is how a merge patch takes something away.
+        reply = self._api.call_api(method, url, headers, body, _request_timeout=(CONNECT_S, patience_s))
         if not 200 <= reply.status < 300:
             raise _refusal(reply.status, reply.read() or b"", verb, kind, namespace, more)
         return reply
@@ -234,6 +237,9 @@ def _open(where: Where) -> tuple[ApiClient, str]:
     Raises:
         Unreachable: there is no configuration, or it cannot be read.
     """
+    from kubernetes import config
+    from kubernetes.client import ApiClient, Configuration
+
     settings = Configuration()
     file = str(where.kubeconfig) if where.kubeconfig else None
     try:
@@ -250,12 +256,29 @@ def _open(where: Where) -> tuple[ApiClient, str]:
     return ApiClient(settings), where.namespace or namespace
 
 
+def contexts(where: Where) -> list[str]:
+    """The contexts of the kubeconfig.
+
+    Raises:
+        Unreachable: it cannot be read.
+    """
+    from kubernetes import config
+
+    try:
+        found, _ = config.list_kube_config_contexts(str(where.kubeconfig) if where.kubeconfig else None)
+    except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise Unreachable(f"No way to a cluster: {sentence(printable(str(error)))}") from error
+    return [each["name"] for each in found]
+
+
 def _in_a_pod() -> bool:
     told = os.environ.get("KUBECONFIG") or (Path.home() / ".kube" / "config").exists()
     return not told and "KUBERNETES_SERVICE_HOST" in os.environ
 
 
 def _namespace(file: str | None, context: str | None) -> str:
+    from kubernetes import config
+
     contexts, active = config.list_kube_config_contexts(file)
     chosen = next((c for c in contexts if c["name"] == context), None) if context else active
     return text(chosen, "context", "namespace") or "default"

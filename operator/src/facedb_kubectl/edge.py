@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
@@ -68,6 +70,8 @@ class Asked:
 
 def run(asked: Asked, output: Output, work: Callable[[], Answer | None]) -> NoReturn:
     """Do the work, print its answer unless it has said all itself, and leave with its exit code."""
+    # Who is told to end cleans up as on Ctrl-C.
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         answer = work()
         if answer is not None:
@@ -79,11 +83,19 @@ def run(asked: Asked, output: Output, work: Callable[[], Answer | None]) -> NoRe
         else:
             typer.echo(f"error: {trouble}", err=True)
         raise SystemExit(trouble.exit_code) from trouble
+    except KeyboardInterrupt:
+        raise SystemExit(ExitCode.INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read has gone, as `head` does: nothing more to say, and nothing wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(ExitCode.GOOD) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
     raise SystemExit(answer.exit_code if answer else ExitCode.GOOD)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def tell(answer: Answer, output: Output) -> None:

@@ -3,6 +3,7 @@
 Trouble
 - Refused: the state of the database says no
 - NotFound: there is no such database, pod or Job
+- NoVerdict: a Job of ours has ended without an answer
 - Unreachable: no cluster, no answer, or an answer that is none
 - Forbidden: the account may not
 - TimedOut: `--timeout` has passed
@@ -39,6 +40,12 @@ class Refused(Trouble):
 
 class NotFound(Trouble):
     """There is nothing of that name."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class NoVerdict(Trouble):
+    """A Job of ours has ended without an answer."""
 
     exit_code = ExitCode.REFUSED
 

@@ -7,12 +7,12 @@ while is asked again and again, and said to be silent meanwhile.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from queue import Empty, Queue
 from threading import Event, Thread
 
-from facedb_kubectl.client import DATABASES, Cluster, Json
+from facedb_kubectl.client import DATABASES, Cluster, Json, Kind
 from facedb_kubectl.errors import Interrupted, NotFound, TimedOut, Trouble, Unreachable
 from facedb_kubectl.readings import look
 from facedb_kubectl.view import View
@@ -20,6 +20,8 @@ from facedb_kubectl.wording import span_text
 
 # Between two tries at a cluster that does not answer.
 AGAIN_S = 2.0
+# Between two looks at the clock while it waits.
+TICK_S = 0.2
 
 Seen = tuple[Json, ...] | Unreachable
 
@@ -30,7 +32,7 @@ def now() -> datetime:
 
 
 def changes(
-    cluster: Cluster, namespace: str | None, name: str | None, *, tick_s: float
+    cluster: Cluster, kind: Kind, namespace: str | None, *, tick_s: float, **query: str
 ) -> Iterator[Seen | None]:
     """What there is, again after each change; None each tick in between; Unreachable while nobody answers.
 
@@ -39,7 +41,7 @@ def changes(
     """
     queue: Queue[Seen | Trouble] = Queue()
     ended = Event()
-    reader = Thread(target=_read, args=(cluster, namespace, name, queue, ended), daemon=True)
+    reader = Thread(target=_read, args=(cluster, kind, namespace, query, queue, ended), daemon=True)
     reader.start()
     try:
         while True:
@@ -74,7 +76,7 @@ def await_view(
     deadline = time.monotonic() + timeout.total_seconds()
     silence: Unreachable | None = None
     try:
-        for seen in changes(cluster, namespace, name, tick_s=0.2):
+        for seen in changes(cluster, DATABASES, namespace, tick_s=TICK_S, **of_name(name)):
             if isinstance(seen, Unreachable):
                 silence = seen
             elif seen is not None:
@@ -91,13 +93,22 @@ def await_view(
     raise AssertionError("a watch has no end")
 
 
+def of_name(name: str | None) -> dict[str, str]:
+    """The query that means the one of this name; all of them when there is none."""
+    return {"fieldSelector": f"metadata.name={name}"} if name else {}
+
+
 def _read(
-    cluster: Cluster, namespace: str | None, name: str | None, queue: Queue[Seen | Trouble], ended: Event
+    cluster: Cluster,
+    kind: Kind,
+    namespace: str | None,
+    query: Mapping[str, str],
+    queue: Queue[Seen | Trouble],
+    ended: Event,
 ) -> None:
-    query = {"fieldSelector": f"metadata.name={name}"} if name else {}
     while not ended.is_set():
         try:
-            for bodies in cluster.follow(DATABASES, namespace, **query):
+            for bodies in cluster.follow(kind, namespace, **query):
                 queue.put(bodies)
                 if ended.is_set():
                     return

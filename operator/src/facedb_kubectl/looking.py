@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -21,7 +19,7 @@ from facedb_kubectl.client import DATABASES, EVENTS, PODS, Cluster, Json
 from facedb_kubectl.edge import Answer, Asked, Output, run
 from facedb_kubectl.errors import Forbidden, NotFound, Unreachable
 from facedb_kubectl.fields import text
-from facedb_kubectl.follow import Seen, changes, now
+from facedb_kubectl.follow import Seen, changes, now, of_name
 from facedb_kubectl.pace import Pace
 from facedb_kubectl.readings import look
 from facedb_kubectl.screen import UNKNOWN, Speed
@@ -167,7 +165,6 @@ class Watcher:
 
 def _watch(watcher: Watcher) -> None:
     """Show what changes until somebody ends it. That is no failure."""
-    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         if sys.stdout.isatty() and not watcher.output.structured:
             _live(watcher)
@@ -175,8 +172,6 @@ def _watch(watcher: Watcher) -> None:
             _lines(watcher)
     except KeyboardInterrupt:
         return
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _live(watcher: Watcher) -> None:
@@ -210,7 +205,8 @@ def _news(watcher: Watcher, view: View) -> str:
 
 
 def _seen(watcher: Watcher) -> Iterator[Seen | None]:
-    return changes(watcher.cluster, watcher.namespace, watcher.name, tick_s=TICK_S)
+    one = of_name(watcher.name)
+    return changes(watcher.cluster, DATABASES, watcher.namespace, tick_s=TICK_S, **one)
 
 
 def _one(cluster: Cluster, namespace: str, name: str, *, wide: bool) -> Answer:
@@ -224,7 +220,3 @@ def _all(cluster: Cluster, namespace: str | None, *, wide: bool) -> Answer:
     rows = screen.overview(views, namespaces=namespace is None, wide=wide)
     lines = [row[2:] for row in table(rows)] if views else [f"There is no FaceDatabase in {where}."]
     return Answer({"items": as_json(views)}, lines)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

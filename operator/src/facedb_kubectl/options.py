@@ -33,6 +33,10 @@ Timeout = Annotated[
     str, typer.Option("--timeout", metavar="DURATION", help="Of --wait: such as 90s, 5m or 1h30m.")
 ]
 
+JobTimeout = Annotated[
+    str, typer.Option("--timeout", metavar="DURATION", help="Such as 5m or 1h30m; then the Job is given up.")
+]
+
 
 def where(namespace: str | None, context: str | None, kubeconfig: Path | None) -> Where:
     """Which cluster, and where in it."""
@@ -43,11 +47,20 @@ def timeout_of(text: str, *, wait: bool) -> timedelta | None:
     """How long to wait; None for not at all.
 
     Raises:
-        typer.BadParameter: it is none.
+        typer.BadParameter: it is no duration.
+    """
+    read = duration_of(text)
+    return read if wait else None
+
+
+def duration_of(text: str) -> timedelta:
+    """What --timeout says.
+
+    Raises:
+        typer.BadParameter: it is no duration.
     """
     try:
-        read = duration(text, "")
-        return read if wait else None
+        return duration(text, "")
     except InvalidSpec as error:
         raise typer.BadParameter(
             f"{text!r} is no duration such as 90s, 5m or 1h30m", param_hint="--timeout"
