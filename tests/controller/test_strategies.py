@@ -8,52 +8,10 @@ from typing import Any
 
 import pytest
 
-from facedb_operator.facts import Fleet, Workload
+from facedb_operator.facts import Fleet
+from rollout_stories import A, B, pods_of, say, serving_a, until, wait, watched, workload
 from world import World
 from world_objects import good_answer
-
-A, B = "2026.02.12", "2026.02.18"
-Moments = list[tuple[int, int]]
-
-
-def serving_a(spec: dict[str, Any], strategy: str, replicas: int = 1, **rollout: Any) -> World:
-    """A world in which A serves."""
-    spec["rollout"] = {**spec["rollout"], "strategy": strategy, **rollout}
-    spec["sidecar"]["replicas"] = replicas
-    world = World(spec)
-    world.settle()
-    assert world.serving() == [A] * replicas
-    return world
-
-
-def watched(world: World) -> Moments:
-    """Filled at every second: how many pods of A and of B are in traffic."""
-    seen: Moments = []
-
-    def look(world: World) -> None:
-        now = world.serving()
-        moment = (now.count(A), now.count(B))
-        if not seen or seen[-1] != moment:
-            seen.append(moment)
-
-    world.watch = look
-    return seen
-
-
-def until(world: World, reason: str, limit_s: int = 200) -> None:
-    """Passes and seconds until the condition Ready has this reason."""
-    for _ in range(limit_s):
-        world.one_pass()
-        world.tick()
-        if world.condition("Ready")[1] == reason:
-            return
-    raise AssertionError(f"{reason} never came: {world.status['conditions']}")
-
-
-def wait(world: World, seconds: int) -> None:
-    for _ in range(seconds):
-        world.one_pass()
-        world.tick()
 
 
 def test_rolling_takes_one_pod_after_the_other_and_never_fewer_than_wanted(spec: dict[str, Any]) -> None:
@@ -95,7 +53,7 @@ def test_blue_green_waits_for_the_last_pod_of_the_new_set(spec: dict[str, Any]) 
     seen = watched(world)
     world.apply(version=B)
     wait(world, 30)
-    first = next(p for p, w in of(world, B) if w.version == B)
+    first = pods_of(world, B)[0].name
     world.moods[first] = good_answer(workload(world, B))
     wait(world, 10)
     assert seen == [(2, 0)]
@@ -107,9 +65,9 @@ def test_blue_green_keeps_the_old_set_up_until_the_bake_is_over(spec: dict[str, 
     until(world, "Baking")
     wait(world, 20)
     assert sorted(world.serving()) == [B, B]
-    assert len(of(world, A)) == 2
+    assert len(pods_of(world, A)) == 2
     world.settle()
-    assert of(world, A) == []
+    assert pods_of(world, A) == []
     assert world.condition("Ready") == ("True", "Serving")
 
 
@@ -118,7 +76,7 @@ def test_blue_green_goes_back_within_two_passes_during_the_bake(spec: dict[str, 
     world.apply(version=B)
     until(world, "Baking")
     seen = watched(world)
-    world.annotations = {"facedb.dev/abort": "1"}
+    say(world, "abort")
     wait(world, 4)
     assert seen[-1] == (2, 0)
     assert all(sum(moment) >= 2 for moment in seen)
@@ -141,7 +99,7 @@ def test_a_canary_goes_step_by_step_and_waits_for_a_promotion(spec: dict[str, An
     world.settle()
     assert sorted(world.serving()) == [A, A, B, B]
     assert world.condition("Ready") == ("False", "CanaryPaused")
-    world.annotations = {"facedb.dev/promote": "1"}
+    say(world, "promote")
     world.settle()
     assert world.serving() == [B] * 4
     assert all(a + b >= 4 for a, b in seen)
@@ -153,7 +111,7 @@ def test_a_canary_of_one_pod_shares_its_traffic_with_the_old_one(spec: dict[str,
     world.apply(version=B)
     world.settle()
     assert sorted(world.serving()) == [A, B]
-    world.annotations = {"facedb.dev/promote": "1"}
+    say(world, "promote")
     world.settle()
     assert world.serving() == [B]
 
@@ -178,7 +136,7 @@ def test_a_canary_whose_second_pod_never_comes_goes_back(spec: dict[str, Any]) -
     world = serving_a(spec, "Canary", 4, steps=STEPS)
     world.apply(version=B)
     until(world, "CanaryPaused")
-    first = next(name for name, _ in of(world, B))
+    first = pods_of(world, B)[0].name
     world.moods[first] = good_answer(workload(world, B))
     world.answers = lambda work: None if work.version == B else good_answer(work)
     world.settle()
@@ -237,7 +195,7 @@ def test_a_change_of_replicas_in_mid_roll_is_heeded_and_restarts_nothing(
     steps = {"steps": STEPS[1:]} if strategy == "Canary" else {}
     world = serving_a(spec, strategy, 2, **steps)
     world.apply(version=B)
-    while not of(world, B):
+    while not pods_of(world, B):
         wait(world, 1)
     names = set(world.workloads)
     world.apply(sidecar={**world.spec["sidecar"], "replicas": 4})
@@ -246,7 +204,7 @@ def test_a_change_of_replicas_in_mid_roll_is_heeded_and_restarts_nothing(
     assert set(world.workloads) <= names
     world.apply(sidecar={**world.spec["sidecar"], "replicas": 2})
     wait(world, 40)
-    world.annotations = {"facedb.dev/promote": "1"}
+    say(world, "promote")
     world.settle()
     assert world.serving() == [B, B]
     assert [h["version"] for h in world.status["history"]] == [A, B]
@@ -284,17 +242,3 @@ def test_a_rollout_waits_for_other_databases_and_what_serves_is_kept(spec: dict[
 def one_revision(world: World) -> None:
     """To be watched: pods of two revisions never exist side by side."""
     assert len({p.revision_key for p in world.pods.values()}) <= 1
-
-
-def workload(world: World, version: str) -> Workload:
-    return next(w for w in world.workloads.values() if w.version == version)
-
-
-def of(world: World, version: str) -> list[tuple[str, Workload]]:
-    """Pods of a version that are not leaving, and their Deployment."""
-    works = {w.revision_key: w for w in world.workloads.values()}
-    return [
-        (p.name, works[p.revision_key])
-        for p in world.pods.values()
-        if p.revision_key in works and works[p.revision_key].version == version and not p.deleting
-    ]

@@ -109,4 +109,4 @@ def _nothing_to_serve(db: FaceDatabase, seen: Observed) -> Plan:
     bad = db.verdict
     reason = bad.reason if bad else Reason.NOT_SERVING
     message = bad.message if bad else "No release has been rolled out yet."
-    return Plan(reason, message, clear(seen) if bad else (), check_again=STEADY)
+    return Plan(reason, message, clear(db, seen) if bad else (), check_again=STEADY)

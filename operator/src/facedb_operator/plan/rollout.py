@@ -29,9 +29,12 @@ def rollout(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
     return _try(db, seen, goal) if goal.on_trial else _settle(db, seen, goal)
 
 
-def clear(seen: Observed) -> tuple[Step, ...]:
-    """Steps that take every workload away: there is nothing good to serve."""
-    return tuple(DeleteWorkload(w.name) for w in seen.workloads if not w.deleting)
+def clear(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
+    """Steps that take refused releases away, where there is no good one to go back to."""
+    refused = {b.revision_key for b in db.record.bad}
+    return tuple(
+        DeleteWorkload(w.name) for w in seen.workloads if w.revision_key in refused and not w.deleting
+    )
 
 
 def closing(seen: Observed) -> tuple[Step, ...]:
