@@ -56,6 +56,8 @@ from facedb_operator.steps import (
 
 log = logging.getLogger(__name__)
 
+CONFLICT = 409
+
 Writes = tuple[Write, ...]
 
 
@@ -138,11 +140,29 @@ async def write_status(kube: Kube, namespace: str, name: str, status: dict[str, 
 
 
 async def write_event(kube: Kube, event: dict[str, Any]) -> None:
-    """Create an Event; one that the API server does not take is only a message lost."""
+    """Create an Event, or raise the count of the one of this name.
+
+    One that the API server does not take is only a message lost.
+    """
     try:
         await kube.create(EVENT, event)
     except ApiException as error:
-        log.warning("An Event was not taken: %s", error.reason, extra={"event": event["reason"]})
+        if error.status == CONFLICT:
+            await _repeat_event(kube, event)
+        else:
+            log.warning("An Event was not taken: %s", error.reason, extra={"event": event["reason"]})
+
+
+async def _repeat_event(kube: Kube, event: dict[str, Any]) -> None:
+    """Say it again. The first change brings the old count back: no right to read Events is needed."""
+    meta = event["metadata"]
+    news = {key: event[key] for key in ("message", "lastTimestamp")}
+    try:
+        found = await kube.patch(EVENT, meta["namespace"], meta["name"], news)
+        more = {"count": found.get("count", 1) + 1}
+        await kube.patch(EVENT, meta["namespace"], meta["name"], more)
+    except ApiException as error:
+        log.warning("An Event was not repeated: %s", error.reason, extra={"event": event["reason"]})
 
 
 async def _set_gate(kube: Kube, db: FaceDatabase, step: SetGate, now: datetime) -> Writes:

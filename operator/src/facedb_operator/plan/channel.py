@@ -21,8 +21,6 @@ from facedb_operator.spec.channel import Channel
 from facedb_operator.steps import Notice, Plan, Step
 
 SHORTEST_INTERVAL = timedelta(minutes=1)
-# The source has answered, and what it offered before is not there any more.
-WITHDRAWN = frozenset({"VersionNotFound", "AssetNotFound"})
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,12 @@ def channel(db: FaceDatabase, seen: Observed) -> Look:
     offer = _offer(db, seen, answer, db.channel)
     steps = answer.steps if isinstance(answer, Pending) else ()
     asked = frozenset({question.key}) | size_keys(db, seen)
-    gone = isinstance(answer, Pending) and answer.reason in WITHDRAWN
-    decision = decide(db, seen, None if gone else offer, _trouble(answer))
+    decision = decide(db, seen, offer, _trouble(answer))
     look = Look(
         steps=(*steps, *outdated(seen, asked)),
         available=offer,
         handled=decision.handled,
-        notices=(decision.notice,),
+        notices=(decision.notice,) if decision.notice is not None else (),
         again=_soonest(seen, db.channel, answer, offer, decision),
     )
     return replace(look, first=_first(db, look, answer, decision))

@@ -16,18 +16,22 @@ from facedb_operator.spec.channel import Channel, Policy
 from facedb_operator.steps import Notice
 from facedb_release.version import Version, parse_version
 
+# The source has answered, and what it offered before is not there any more.
+WITHDRAWN = frozenset({"VersionNotFound", "AssetNotFound"})
+
 
 @dataclass(frozen=True)
 class Decision:
     """What becomes of an offer.
 
     Attributes:
+        notice: the condition UpdateAvailable; None leaves the one that stands.
         chosen: the version that is taken now.
         handled: tokens that were dealt with.
         until: when the answer may be another one by itself.
     """
 
-    notice: Notice
+    notice: Notice | None = None
     chosen: str | None = None
     handled: Mapping[str, str] = field(default_factory=dict)
     until: datetime | None = None
@@ -40,15 +44,17 @@ def decide(db: FaceDatabase, seen: Observed, offer: Available | None, trouble: P
         db: a database with a channel.
         seen: what there is.
         offer: None while nothing is offered.
-        trouble: why the source's answer is not there or not fresh.
+        trouble: why the source's answer is not there or not fresh; nothing is taken from an old one.
     """
     if offer is None or db.channel is None:
         reason = trouble.reason if trouble else Reason.LOOKING_UP
         return Decision(_notice(None, reason, trouble.message if trouble else "Nothing is known yet."))
     verbs = asked(db)
     handled = handle(db, "approve") if verbs.approve and verbs.approve == db.version else {}
+    if trouble is not None:
+        return replace(_not_fresh(db, offer, trouble), handled=handled)
     if not is_newer(db, offer.version):
-        return replace(_nothing_newer(db, verbs, offer, trouble), handled=handled)
+        return replace(_nothing_newer(db, verbs, offer), handled=handled)
     if replace(db, version=offer.version).verdict is not None:
         message = f"{offer.version} is offered, and was refused before. {_other(verbs, db, offer)}"
         return Decision(_notice(True, Reason.REFUSED_BEFORE, message), handled=handled)
@@ -101,9 +107,19 @@ def _take(db: FaceDatabase, verbs: Asked, offer: Available) -> Decision:
     return Decision(_notice(False, Reason.UP_TO_DATE, message), offer.version, handled)
 
 
-def _nothing_newer(db: FaceDatabase, verbs: Asked, offer: Available, trouble: Pending | None) -> Decision:
-    late = f" The source was last asked at {_clock(offer.checked_at)}: {trouble.message}" if trouble else ""
-    message = f"{offer.version} is offered, and {db.version} is wanted.{late}"
+def _not_fresh(db: FaceDatabase, offer: Available, trouble: Pending) -> Decision:
+    if not trouble.failed:
+        return Decision()
+    if trouble.reason in WITHDRAWN:
+        return Decision(_notice(None, trouble.reason, f"{offer.version} was offered. {trouble.message}"))
+    late = f"The source was last asked at {_clock(offer.checked_at)}. {trouble.reason}: {trouble.message}"
+    if is_newer(db, offer.version):
+        return Decision(_notice(True, trouble.reason, f"{offer.version} is available. {late}"))
+    return Decision(_notice(False, Reason.UP_TO_DATE, f"{offer.version} is offered. {late}"))
+
+
+def _nothing_newer(db: FaceDatabase, verbs: Asked, offer: Available) -> Decision:
+    message = f"{offer.version} is offered, and {db.version} is wanted."
     if verbs.approve and verbs.approve != db.version:
         text = f"{verbs.approve} was approved, but is not on offer: {message}"
         return Decision(_notice(False, Reason.NOT_ON_OFFER, text))
