@@ -25,7 +25,7 @@ class Limits:
 
     Attributes:
         most: rollouts at the same time; 0 for any number.
-        delay: from the beginning of one rollout to the beginning of the next.
+        delay: from the beginning of one rollout to the beginning of another database's.
     """
 
     most: int = 0
