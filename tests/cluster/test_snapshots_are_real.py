@@ -37,7 +37,7 @@ def kubernetes() -> Iterator[Kubernetes]:
 @pytest.fixture(scope="module")
 def image() -> str:
     """An image with a shell in it."""
-    return images.ensure_loaded()[0]
+    return images.ensure_base_loaded()
 
 
 @pytest.fixture(autouse=True)
