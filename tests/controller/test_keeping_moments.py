@@ -260,3 +260,20 @@ def test_an_answer_about_a_volume_that_somebody_deleted_does_not_count_for_the_n
     world.settle()
     assert releases(world) == [A, A]
     assert world.serving() == [A]
+
+
+@pytest.mark.parametrize("way", ["Volume", "Snapshot"])
+def test_a_volume_that_is_deleted_under_its_pods_serves_on_until_somebody_decides(
+    spec: dict[str, Any], way: str
+) -> None:
+    world = play(build(spec, way), (nothing,))
+    world.watch = one_serves
+    world_storage.take(world, next(c.name for c in world.claims.values() if c.version))
+    world.settle()
+    assert world.condition("Ready") == ("False", "VolumeDeleted")
+    assert world.condition("Stalled")[0] == "True"
+    world.watch = lambda _: None
+    world.delete_workload(next(iter(world.workloads)))
+    world.settle()
+    assert world.condition("Ready") == ("True", "Serving")
+    assert releases(world) == ([A, A] if way == "Volume" else [A])

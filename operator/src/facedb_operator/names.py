@@ -109,6 +109,7 @@ class Reason(StrEnum):
     SNAPSHOTS_UNAVAILABLE = "SnapshotsUnavailable"
     SNAPSHOT_PENDING = "SnapshotPending"
     RESTORING = "Restoring"
+    VOLUME_DELETED = "VolumeDeleted"
     LOOKING_UP = "LookingUp"
     UP_TO_DATE = "UpToDate"
     AWAITING_APPROVAL = "AwaitingApproval"

@@ -60,6 +60,11 @@ def live(seen: Observed, revision_key: str) -> tuple[Pod, ...]:
     return tuple(p for p in seen.pods_of(revision_key) if not p.deleting)
 
 
+def runs(seen: Observed, work: Workload) -> bool:
+    """Whether a pod of a Deployment runs, and holds its volumes."""
+    return any(p.ip is not None for p in live(seen, work.revision_key))
+
+
 def good_pods(seen: Observed, work: Workload) -> list[Pod]:
     """Pods that may take traffic, those that do first, then the oldest."""
     able = (p for p in live(seen, work.revision_key) if is_good(p, work))

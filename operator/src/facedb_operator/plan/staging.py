@@ -10,6 +10,7 @@ from datetime import timedelta
 from facedb_operator.facts import Claim, FetchJob, JobState, Observed, Verified
 from facedb_operator.names import Component, Reason
 from facedb_operator.plan.keeping import per_pod, ready_snapshot
+from facedb_operator.plan.pods import runs
 from facedb_operator.plan.retries import retry_delay
 from facedb_operator.plan.volumes import fits, is_lost, never_cloned, new_volume
 from facedb_operator.record import Bad, Good
@@ -83,12 +84,9 @@ def _stage(db: FaceDatabase, seen: Observed, component: Component, *, asks: bool
         return Plan(Reason.RESTORING, message, (DeleteClaim(name),))
     if claim is not None and claim.verified is not None:
         return None
-    # The old claim of this name is still going away: creating now would adopt a dying object.
-    if claim is None and any(c.name == name for c in seen.claims):
-        return Plan(Reason.FETCHING, f"Waiting for volume {name} to go away.", check_again=LOOK_AGAIN)
     jobs = sorted((j for j in seen.fetches if j.key == key), key=lambda j: j.attempt)
     if claim is None:
-        return new_volume(db, seen, component, thing, jobs, asks=asks)
+        return _going(seen, name, thing) or new_volume(db, seen, component, thing, jobs, asks=asks)
     # Nothing good is on it yet: a volume of another size is made anew, once nobody writes to it.
     if not fits(db, claim) and not any(j.state is JobState.RUNNING for j in jobs):
         return Plan(
@@ -97,6 +95,19 @@ def _stage(db: FaceDatabase, seen: Observed, component: Component, *, asks: bool
     if not jobs:
         return Plan(Reason.FETCHING, f"Starting to fetch {thing}.", (StartFetch(component, 1),))
     return _follow(db, seen, component, claim, jobs[-1])
+
+
+def _going(seen: Observed, name: str, thing: str) -> Plan | None:
+    """The wait for the old claim of this name: creating now would adopt a dying object."""
+    if all(c.name != name for c in seen.claims):
+        return None
+    if not any(name in (w.claim, w.models_claim) and runs(seen, w) for w in seen.workloads):
+        return Plan(Reason.FETCHING, f"Waiting for volume {name} to go away.", check_again=LOOK_AGAIN)
+    message = (
+        f"Volume {name} of {thing} was deleted by somebody, and stays for as long as pods serve from it. Set "
+        "another version, or delete the Deployment: then it is made again, and nothing serves meanwhile."
+    )
+    return Plan(Reason.VOLUME_DELETED, message, check_again=LOOK_AGAIN, stalled=True)
 
 
 def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: Claim, job: FetchJob) -> Plan:
