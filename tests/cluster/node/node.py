@@ -14,6 +14,7 @@ from cluster.node import (
     network,
     ownership,
     prerequisites,
+    pretend_nodes,
     processes,
     runtime,
     snapshot_api,
@@ -26,7 +27,8 @@ from cluster.node.say import NodeError, say, step
 READY_TIMEOUT_S = 120.0
 PROVISIONER = "provisioner"
 # In the order in which they are ended: first who would start something anew.
-_ALL = (kubelet.NAME, runtime.NAME, PROVISIONER, *snapshot_api.NAMES, *control_plane.NAMES)
+_ALWAYS = (kubelet.NAME, runtime.NAME, PROVISIONER, *control_plane.NAMES)
+_ALL = (pretend_nodes.NAME, *snapshot_api.NAMES, *_ALWAYS)
 
 
 def up(*, snapshots: bool = True) -> None:
@@ -96,7 +98,7 @@ def is_up() -> bool:
 
 def _processes() -> tuple[str, ...]:
     """What a node of this kind runs."""
-    return tuple(n for n in _ALL if snapshot_api.is_chosen() or n not in snapshot_api.NAMES)
+    return (*snapshot_api.NAMES, *_ALWAYS) if snapshot_api.is_chosen() else _ALWAYS
 
 
 def node_is_ready() -> bool:
