@@ -1,4 +1,4 @@
-"""When a channel's window is open: against a reading of the clock minute by minute, over every change of it."""
+"""When a channel's window is open: against a clock that is read minute by minute, over its every change."""
 
 from __future__ import annotations
 

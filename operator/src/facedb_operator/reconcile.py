@@ -22,7 +22,7 @@ from facedb_operator.observe.store import Key, Store
 from facedb_operator.plan import plan
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
 from facedb_operator.status import invalid_status, status_of
-from facedb_operator.status.events import events_of
+from facedb_operator.status.events import Subject, events_of
 from facedb_operator.steps import Plan
 from facedb_operator.wakeups import Gone
 
@@ -67,6 +67,10 @@ class Reconciler:
         Raises:
             Gone: the database does not exist any more.
         """
+        with metrics.one_pass(*key):
+            return await self._pass(key)
+
+    async def _pass(self, key: Key) -> timedelta | None:
         await self._observer.fresh.own_writes(key)
         body = self._read(key)
         now = datetime.now(UTC)
@@ -102,16 +106,21 @@ class Reconciler:
     async def _act(self, key: Key, db: FaceDatabase, todo: Plan, now: datetime) -> None:
         for step in todo.steps:
             self._wrote(key, await self._try(key, act(self._kube, db, step, now)))
-            metrics.STEPS.labels(db.namespace, db.name, type(step).__name__).inc()
+            metrics.STEPS.labels(type(step).__name__).inc()
             log.info("%s: %s", todo.reason, step, extra={"database": f"{db.namespace}/{db.name}"})
         if todo.steps:
             self._observer.access.wrote(key, todo.steps)
 
     async def _refuse(self, key: Key, body: Mapping[str, Any], error: InvalidSpec, now: datetime) -> None:
+        old = body.get("status") or {}
         status = invalid_status(body, error.field, error.why, now)
-        if status != body.get("status"):
+        metrics.record_status(*key, status)
+        if status != old:
             log.warning("InvalidSpec: %s", error, extra={"database": "/".join(key)})
             self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
+            about = Subject(key[1], key[0], body["metadata"]["uid"])
+            for event in events_of(about, old, status, now):
+                await write_event(self._kube, event)
 
     async def _report(self, key: Key, db: FaceDatabase, status: dict[str, Any], now: datetime) -> None:
         old = db.record.raw or {}
@@ -123,6 +132,7 @@ class Reconciler:
         if status == old:
             return
         self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
+        metrics.record_news(db.namespace, db.name, old, status)
         for event in events_of(db, old, status, now):
             await write_event(self._kube, event)
 
