@@ -30,6 +30,7 @@ _NORMAL = frozenset(
         Reason.CHECKING,
         Reason.CANARY_PAUSED,
         Reason.BAKING,
+        Reason.PROMOTED,
         Reason.RESTORING,
         Reason.SNAPSHOT_PENDING,
         Reason.RETRYING,
