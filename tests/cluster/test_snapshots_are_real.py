@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from cluster.csi import faults
+from cluster.csi.driver_layout import driver_dir
 from cluster.csi.faults import Faults
 from cluster.kubernetes import Kubernetes
 from cluster.node import binaries, images, node, snapshot_api
-from cluster.node.layout import NODE_NAME, kubeconfig, state_dir
+from cluster.node.layout import NODE_NAME, kubeconfig
 from cluster.waiting import wait_until
 
 pytestmark = pytest.mark.cluster
@@ -128,7 +129,7 @@ def _ready(kubernetes: Kubernetes, name: str) -> Json:
 
 
 def _kept(kind: str) -> set[str]:
-    return {p.name for p in (state_dir() / "csi" / kind).iterdir()}
+    return {p.name for p in (driver_dir() / kind).iterdir()}
 
 
 def test_a_snapshot_gives_the_old_bytes_back_even_after_its_volume_is_gone(

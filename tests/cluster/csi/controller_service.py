@@ -8,11 +8,10 @@ from typing import Any, NoReturn
 import grpc
 
 from cluster.csi import faults
+from cluster.csi.driver_layout import DRIVER, TOPOLOGY
 from cluster.csi.store import NotThereError, Origin, OtherwiseError, Snapshot, Store, TooSmallError
 from cluster.csi.wire import message
 
-DRIVER = "csi.facedb.dev"
-TOPOLOGY = "topology.csi.facedb.dev/node"
 # One folder on one node: a mounted file system that one node at a time uses.
 _MODES = (1, 2)
 _MOUNT = "mount"

@@ -10,7 +10,8 @@ from pathlib import Path
 import grpc
 
 from cluster.csi import wire
-from cluster.csi.controller_service import DRIVER, Controller, Identity
+from cluster.csi.controller_service import Controller, Identity
+from cluster.csi.driver_layout import DRIVER, driver_dir, endpoint
 from cluster.csi.node_service import Node, Registration
 from cluster.csi.store import Store
 from cluster.node.layout import NODE_NAME, state_dir
@@ -18,14 +19,9 @@ from cluster.node.layout import NODE_NAME, state_dir
 THREADS = 8
 
 
-def endpoint(state: Path | None = None) -> Path:
-    """The socket that the side-cars and the kubelet speak to."""
-    return (state or state_dir() / "csi") / "csi.sock"
-
-
 def run() -> None:
     """Serve the node until ended."""
-    state = state_dir() / "csi"
+    state = driver_dir()
     registry = state_dir() / "kubelet" / "plugins_registry"
     registry.mkdir(parents=True, exist_ok=True)
     with serving(state) as server:

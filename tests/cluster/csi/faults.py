@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cluster.node.layout import state_dir
+from cluster.csi.driver_layout import driver_dir
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Faults:
 
 def folder(state: Path | None = None) -> Path:
     """Where the driver of the running node looks."""
-    return (state or state_dir() / "csi") / "faults"
+    return (state or driver_dir()) / "faults"
 
 
 def put(namespace: str, faults: Faults, state: Path | None = None) -> None:

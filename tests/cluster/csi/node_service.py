@@ -9,7 +9,8 @@ from typing import Any
 
 import grpc
 
-from cluster.csi.controller_service import DRIVER, TOPOLOGY, unsupported
+from cluster.csi.controller_service import unsupported
+from cluster.csi.driver_layout import DRIVER, TOPOLOGY
 from cluster.csi.store import NotThereError, Store
 from cluster.csi.wire import message
 

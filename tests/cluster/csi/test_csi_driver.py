@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from cluster.csi import driver, faults, wire
+from cluster.csi.driver_layout import endpoint
 from cluster.csi.faults import Faults
 from cluster.node import binaries
 
@@ -31,7 +32,7 @@ def controller(tmp_path: Path) -> Iterator[Call]:
     """Call a method of a running driver's Controller: its name, and the request's fields."""
     with (
         driver.serving(tmp_path),
-        grpc.insecure_channel(f"unix:{driver.endpoint(tmp_path)}") as channel,
+        grpc.insecure_channel(f"unix:{endpoint(tmp_path)}") as channel,
     ):
 
         def call(method: str, **fields: Any) -> Any:
@@ -64,7 +65,7 @@ def test_the_driver_passes_csis_own_conformance_suite(tmp_path: Path) -> None:
     state.mkdir()
     with driver.serving(state):
         command = [
-            *(str(tool), f"--csi.endpoint=unix://{driver.endpoint(state)}", "--ginkgo.no-color"),
+            *(str(tool), f"--csi.endpoint=unix://{endpoint(state)}", "--ginkgo.no-color"),
             *(f"--csi.mountdir={tmp_path / 'mount'}", f"--csi.stagingdir={tmp_path / 'staging'}"),
             *("--csi.testvolumesize", str(MIB)),
         ]

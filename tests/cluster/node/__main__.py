@@ -8,7 +8,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from cluster.csi import driver
 from cluster.node import images, node, provisioner
 from cluster.node.binaries import bin_dir
 from cluster.node.layout import kubeconfig
@@ -39,6 +38,9 @@ def _run(command: str, *, snapshots: bool) -> int:
         case "provisioner":
             provisioner.run()
         case "csi":
+            # Not above: the other commands work without gRPC.
+            from cluster.csi import driver
+
             driver.run()
         case "env":
             say(f"export KUBECONFIG={kubeconfig()}\nexport PATH={bin_dir()}:$PATH")

@@ -13,10 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import grpc
-
-from cluster.csi import driver, wire
-from cluster.csi.controller_service import DRIVER
+from cluster.csi.driver_layout import DRIVER, endpoint
 from cluster.node import binaries, go_modules, processes
 from cluster.node.layout import HERE, NODE_NAME, kubeconfig, state_dir
 
@@ -38,6 +35,9 @@ def start(kubectl: Kubectl) -> None:
     Raises:
         NodeError: a module could not be had, or a part did not start.
     """
+    # Not above: `down` must work where gRPC is not installed yet, or no longer.
+    from cluster.csi import wire
+
     wire.ensure()
     # The API's own definitions, of the version that the controller is built with.
     crds = go_modules.folder(*_API) / "config" / "crd"
@@ -71,7 +71,7 @@ def sidecars() -> dict[str, dict[str, str]]:
     client = {"kubeconfig": str(kubeconfig()), "leader-election": "false"}
     # A fault that a test ends shall end within seconds, not after the last of ever longer waits.
     retry = {"retry-interval-start": "500ms", "retry-interval-max": "3s"}
-    beside = {**client, **retry, "csi-address": str(driver.endpoint()), "extra-create-metadata": "true"}
+    beside = {**client, **retry, "csi-address": str(endpoint()), "extra-create-metadata": "true"}
     return {
         "snapshot-controller": {**client, **retry},
         "csi-snapshotter": {**beside, "timeout": "60s"},
@@ -136,8 +136,12 @@ def _mark() -> Path:
 
 
 def _answers() -> bool:
+    import grpc
+
+    from cluster.csi import wire
+
     try:
-        with grpc.insecure_channel(f"unix:{driver.endpoint()}") as channel:
+        with grpc.insecure_channel(f"unix:{endpoint()}") as channel:
             request = wire.message("csi.v1.ProbeRequest")()
             return bool(wire.call(channel, "csi.v1.Identity", "Probe", request, timeout_s=2).ready.value)
     except grpc.RpcError:
