@@ -34,7 +34,7 @@ from facedb_operator.steps import Plan
 from facedb_release.outcome import Outcome
 from world_acting import carry_out
 from world_objects import found_lookup, good_answer, good_fetch, new_pod
-from world_storage import Impossible, advance, can_mount, check_last_good
+from world_storage import Impossible, advance, check_last_good
 
 FETCH_S = 3
 # Longer than the progress deadline of the tests (2 min) and the retries in them.
@@ -227,7 +227,7 @@ class World:
             return
         if job.component is Component.LOOKUP:
             said = self.lookups(job.claim)
-        elif not can_mount(self, job.claim):
+        elif job.blocked is not None:
             return
         else:
             version = self.claims[job.claim].version

@@ -117,7 +117,8 @@ def _start(world: World, db: FaceDatabase, step: StartFetch) -> None:
         raise Impossible(f"{job.claim} is verified and would be written again")
     version = step.again.version if step.again else db.version
     world.fetched.append(version if step.component is Component.RELEASE else "models")
-    world.jobs[job.name] = job
+    blocked = None if world_storage.can_mount(world, job.claim) else world_storage.UNBOUND
+    world.jobs[job.name] = replace(job, blocked=blocked)
 
 
 def _create_workload(world: World, db: FaceDatabase, step: CreateWorkload) -> None:

@@ -38,8 +38,9 @@ def advance(world: World) -> None:
             world.claims[claim.name] = replace(claim, bound=True)
     for job in list(world.jobs.values()):
         if job.component in (Component.RELEASE, Component.MODELS) and job.state is JobState.RUNNING:
-            blocked = None if can_mount(world, job.claim) else UNBOUND
-            world.jobs[job.name] = replace(job, blocked=blocked)
+            # Once it has begun, its pod holds the volume, also one that is going away.
+            still = job.blocked if not can_mount(world, job.claim) else None
+            world.jobs[job.name] = replace(job, blocked=still)
 
 
 def can_mount(world: World, claim: str) -> bool:
@@ -162,7 +163,7 @@ def _in_use(world: World, claim: Claim) -> bool:
         return False
     # Snapshots that are being made hold their source.
     by_snapshot = claim.name in world.snapshots and not world.snapshots[claim.name].ready
-    by_job = any(j.claim == claim.name for j in world.jobs.values())
+    by_job = any(j.claim == claim.name and j.blocked is None for j in world.jobs.values())
     works = world.workloads.values()
     used = {w.revision_key for w in works if claim.name in (w.claim, w.models_claim)}
     return by_snapshot or by_job or any(p.ip and p.revision_key in used for p in world.pods.values())

@@ -12,6 +12,7 @@ from facedb_operator.facts import Cluster
 from facedb_operator.names import Component
 from facedb_operator.plan.keeping import snapshot_trouble
 from facedb_operator.steps import CreateClaim, RestoreClaim
+from facedb_release.outcome import Outcome
 from keeping_ways import (
     CSI,
     WAYS,
@@ -28,6 +29,7 @@ from keeping_ways import (
     play,
 )
 from world import World
+from world_objects import outcome
 
 D = "2026.03.02"
 
@@ -79,6 +81,20 @@ def test_a_copy_that_cannot_be_made_gives_way_to_an_empty_volume(spec: dict[str,
     assert world.condition("Ready") == ("True", "Serving")
     # One Job from beginning to end: it waited for its volume.
     assert releases(world) == [A, B]
+
+
+def test_a_copy_that_leaves_too_little_room_gives_way_to_an_empty_volume(spec: dict[str, Any]) -> None:
+    world = play(build(spec, "Snapshot"), (nothing,))
+    world.watch = one_serves
+
+    def full(version: str) -> Outcome:
+        copied = any(c.version == version and c.restored_from for c in world.claims.values())
+        return outcome(version, ok=not copied, reason="NoSpace")
+
+    world.fetches = full
+    play(world, (bump(B),))
+    assert world.serving() == [B]
+    assert releases(world) == [A, B, B]
 
 
 def test_a_copy_whose_snapshot_vanishes_is_made_empty_at_once(spec: dict[str, Any]) -> None:
@@ -162,6 +178,7 @@ def test_snapshots_that_are_asked_for_and_cannot_be_made_stop_what_is_new_and_no
     play(world, (as_shared, bump(B)))
     assert world.serving() == [A]
     assert world.condition("Ready") == ("False", "SnapshotsUnavailable")
+    assert world.condition("Stalled") == ("True", "SnapshotsUnavailable")
     assert releases(world) == [A]
     message = next(c["message"] for c in world.status["conditions"] if c["type"] == "Ready")
     assert "set spec.storage.strategy to Volume" in message

@@ -52,7 +52,7 @@ def unavailable(db: FaceDatabase, seen: Observed) -> Plan | None:
         f"The cluster has no VolumeSnapshotClass{named} for {of}. Install a snapshot controller and a class "
         "for its driver, or set spec.storage.strategy to Volume and distribution to Shared."
     )
-    return Plan(Reason.SNAPSHOTS_UNAVAILABLE, why, check_again=STEADY)
+    return Plan(Reason.SNAPSHOTS_UNAVAILABLE, why, check_again=STEADY, stalled=True)
 
 
 def awaited(db: FaceDatabase, seen: Observed) -> Plan | None:
@@ -61,7 +61,8 @@ def awaited(db: FaceDatabase, seen: Observed) -> Plan | None:
         return None
     found = seen.snapshot(db.release_key)
     trouble = _trouble(db, found, seen.now) if found is not None else None
-    return Plan(Reason.SNAPSHOT_PENDING, trouble or _waiting(db.version), check_again=LOOK_AGAIN)
+    message = trouble or _waiting(db.version)
+    return Plan(Reason.SNAPSHOT_PENDING, message, check_again=LOOK_AGAIN, stalled=trouble is not None)
 
 
 def on_its_way(db: FaceDatabase, seen: Observed, release_key: str, version: str) -> Plan | None:
@@ -90,7 +91,7 @@ def pods_source(db: FaceDatabase, seen: Observed, release_key: str) -> Snapshot 
 
 def held(seen: Observed) -> dict[str, Held]:
     """The releases whose bytes are there, by release key."""
-    claims = (c for c in seen.claims if is_release(c) and not c.deleting)
+    claims = (c for c in seen.claims if is_release(c) and c.bound and not c.deleting)
     found = {c.key: Held(c.key, c.version or "", c.verified, c.created_at) for c in claims if c.verified}
     ready = (s for s in seen.snapshots if s.ready and not s.deleting)
     return found | {s.release_key: Held(s.release_key, s.version, s.verified, s.created_at) for s in ready}

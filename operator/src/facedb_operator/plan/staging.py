@@ -19,6 +19,7 @@ from facedb_operator.steps import CreateClaim, DeleteClaim, DeleteJob, MarkVerif
 from facedb_release.outcome import Outcome
 
 LOOK_AGAIN = timedelta(seconds=2)
+NO_SPACE = "NoSpace"
 
 
 def staging(db: FaceDatabase, seen: Observed) -> Plan | None:
@@ -137,7 +138,16 @@ def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: Claim
         return Plan(Reason.FETCHING, f"Verified {thing}.", (MarkVerified(claim.name, facts),))
     if job.outcome is not None and job.outcome.permanent:
         return _refused(db, seen, component, job.outcome)
+    if claim.restored_from is not None and job.outcome is not None and job.outcome.reason == NO_SPACE:
+        return _empty(component, claim, thing, job)
     return _again_later(seen, component, thing, job)
+
+
+def _empty(component: Component, claim: Claim, thing: str, job: FetchJob) -> Plan:
+    """A copy of the last good release leaves too little room. The next Job waits for the empty volume."""
+    message = f"The volume for {thing}, a copy of {claim.restored_from}, is full: making it empty."
+    steps = (DeleteClaim(claim.name), StartFetch(component, job.attempt + 1), DeleteJob(job.name))
+    return Plan(Reason.FETCHING, message, steps)
 
 
 def _running(thing: str, job: FetchJob) -> Plan:
