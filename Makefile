@@ -76,8 +76,8 @@ media:
 images: setup cluster-up ## Build both images from their Dockerfiles and load them into the node
 	$(NODE) images
 
-cluster-up: setup ## Start the test node (Linux, root, Go); prints its KUBECONFIG
-	$(NODE) up
+cluster-up: setup ## Start the test node (Linux, root, Go; SNAPSHOTS=0: no snapshot API); prints its KUBECONFIG
+	$(NODE) up $(if $(filter 0,$(SNAPSHOTS)),--without-snapshots)
 
 cluster-down: setup ## End the test node; nothing stays mounted, the caches are kept
 	$(NODE) down
