@@ -131,7 +131,7 @@ def test_an_operator_that_does_nothing_is_not_waited_for_without_end(plugin: Plu
     plugin.put(states.canary())
     said = plugin.json("promote", "faces", "--wait", "--timeout", "1s", code=4)
     assert said["reason"] == "TimedOut"
-    assert "Waited 1s for the operator to deal with promote of faces" in said["message"]
+    assert "Waited 1s for an operator to deal with promote of faces" in said["message"]
     assert held(plugin, "promote")
 
 

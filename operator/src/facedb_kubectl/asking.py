@@ -25,7 +25,7 @@ from facedb_kubectl.wording import sentence
 
 PATIENCE = "2m"
 Command = Callable[..., None]
-Version = Annotated[str | None, typer.Argument(metavar="[VERSION]", help="Such as 2026.02.18.")]
+Version = Annotated[str | None, typer.Argument(metavar="VERSION", help="Such as 2026.02.18.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Ask no question on a terminal.")]
 
 _ASKED: Mapping[str, str] = MappingProxyType(
@@ -170,7 +170,7 @@ def _await(cluster: Cluster, wish: Wish, held: str | None, timeout: timedelta) -
             return view.is_true("Paused") is (wish.verb == "pause")
         return view.handled.get(wish.verb) == held
 
-    what = f"the operator to deal with {wish.verb} of {wish.name}"
+    what = f"an operator to deal with {wish.verb} of {wish.name}"
     return await_view(cluster, cluster.namespace, wish.name, holds, timeout=timeout, what=what)
 
 

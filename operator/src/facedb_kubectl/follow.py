@@ -87,7 +87,8 @@ def await_view(
                     return view
             if time.monotonic() > deadline:
                 why = f" {silence}" if silence else ""
-                raise TimedOut(f"Waited {span_text(timeout)} for {what}, in vain.{why}")
+                hint = "Is one running? What was asked for stays asked for."
+                raise TimedOut(f"Waited {span_text(timeout)} for {what}, in vain. {hint}{why}")
     except KeyboardInterrupt as error:
         raise Interrupted(f"No longer waiting for {what}; what was asked for stays asked for.") from error
     raise AssertionError("a watch has no end")

@@ -24,7 +24,8 @@ Kubeconfig = Annotated[
     Path | None, typer.Option("--kubeconfig", metavar="FILE", help="Default as kubectl: KUBECONFIG, ~/.kube.")
 ]
 OutputOption = Annotated[
-    Output, typer.Option("--output", "-o", help="json and yaml are for programs; see docs/kubectl.md.")
+    Output,
+    typer.Option("--output", "-o", metavar="FORMAT", help="text, wide, or json and yaml for programs."),
 ]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Until the operator has dealt with it; say what became of it.")
