@@ -9,7 +9,7 @@ from facedb_operator.spec.models import Models
 from facedb_operator.spec.rollout import Rollout
 from facedb_operator.spec.sidecar import Sidecar
 from facedb_operator.spec.sources import Source
-from facedb_operator.spec.storage import Storage
+from facedb_operator.spec.storage import Distribution, Storage
 from facedb_operator.spec.verbs import Verbs
 from facedb_operator.spec.verification import Verification
 
@@ -89,8 +89,14 @@ class FaceDatabase:
         pod = (s.image, s.device.value, s.resources, s.placement, s.runtime_class, s.env, s.pull_secrets)
         keys = [asdict(part) if part is not None else None for part in (s.stash, s.api_key)]
         drain_s = self.rollout.drain.total_seconds()
-        shape = (self.storage.distribution.value, self.rollout.gated)
-        return names.short_hash(release_key, self.models_key, pod, keys, s.updates, drain_s, shape)
+        # Settings that came later take no part where they are silent: pods that run must keep their key when
+        # another edition of the operator computes it. tests/controller/test_spec.py holds the keys down.
+        later = {
+            "distribution": self.storage.distribution is not Distribution.SHARED,
+            "gate": not self.rollout.gated,
+        }
+        said = [name for name, differs in later.items() if differs]
+        return names.short_hash(release_key, self.models_key, pod, keys, s.updates, drain_s, *said)
 
     @property
     def revision_key(self) -> str:

@@ -150,18 +150,24 @@ def _check(raw: Raw, path: str) -> Check:
     )
 
 
-# What a user gives goes behind an equals sign: as a word of its own it could become an option.
+# What a user writes stays a value: no option (so an equals sign, or --), and no variable of
+# the kubelet's (so $$ for a dollar). Only a Job's own command is as in a pod.
 def _http(raw: Raw) -> tuple[str, ...]:
-    return ("facedb", "check-http", f"--status={raw.get('status', 200)}", "--", raw["url"])
+    return ("facedb", "check-http", f"--status={raw.get('status', 200)}", "--", _literal(raw["url"]))
 
 
 def _prometheus(raw: Raw) -> tuple[str, ...]:
     bounds = (f"--{bound}={raw[bound]}" for bound in ("min", "max") if raw.get(bound) is not None)
-    return ("facedb", "check-prometheus", f"--query={raw['query']}", *bounds, "--", raw["url"])
+    query = f"--query={_literal(raw['query'])}"
+    return ("facedb", "check-prometheus", query, *bounds, "--", _literal(raw["url"]))
 
 
 def _command(raw: Raw) -> tuple[str, ...]:
     return tuple(raw["command"])
+
+
+def _literal(text: str) -> str:
+    return text.replace("$", "$$")
 
 
 _COMMANDS = {"http": _http, "prometheus": _prometheus, "job": _command}
