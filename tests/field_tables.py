@@ -13,14 +13,14 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "fields.md"
 DURATION = "must be a duration such as 90s, 10m, 1h30m or 2d"
 HEAD = """# The fields of a FaceDatabase
 
-Every field of `facedb.dev/v1alpha1`, as [the resource definition](../crds/facedatabases.yaml) has it; `kubectl
-explain fdb.spec --recursive` says the same. This page is made by `python tests/field_tables.py`, and a test keeps
-it in step.
+Every field of `facedb.dev/v1alpha1`, as [the resource definition](../crds/facedatabases.yaml) has it;
+`kubectl explain fdb.spec --recursive` says the same. This page is made by `python tests/field_tables.py`,
+and a test keeps it in step.
 
 The API server refuses what breaks a rule, at `kubectl apply`, with the field and what was expected. What it
-cannot see (a range that no version fits, a time zone that does not exist) ends as `Ready=False` with the reason
-[`InvalidSpec`](reasons.md). A duration is days, hours, minutes and seconds in this order, such as `90s`,
-`10m`, `1h30m` or `2d`. Examples: [examples](../examples).
+cannot see (a range that no version fits, a time zone that does not exist) ends as `Ready=False` with the
+reason [`InvalidSpec`](reasons.md). A duration is days, hours, minutes and seconds in this order, such as
+`90s`, `10m`, `1h30m` or `2d`. Examples: [examples](../examples).
 """
 
 
