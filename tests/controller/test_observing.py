@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
-import httpx
 import pytest
 
 from facedb_operator import kinds, names
@@ -45,14 +45,15 @@ class Pods:
         self.asked = 0
         self._ready = ready
 
-    def __call__(self, request: httpx.Request) -> httpx.Response:
+    async def __call__(self, url: str) -> tuple[int, bytes]:
+        assert url == "http://10.0.0.1:5000/ready"
         self.asked += 1
         said = {"ready": self._ready, "version": "2026.02.12", "recall": 0.99, "query_ms": 4}
-        return httpx.Response(200 if self._ready else 503, json=said)
+        return 200 if self._ready else 503, json.dumps(said).encode()
 
     @property
     def answers(self) -> Answers:
-        return Answers(httpx.AsyncClient(transport=httpx.MockTransport(self)))
+        return Answers(self)
 
 
 @pytest.fixture
@@ -174,8 +175,7 @@ def test_a_pass_at_rest_asks_the_api_server_for_nothing() -> None:
         kube: Any = api
         store = Store()
         watches = Watches(kube, store, (), policies=True)
-        http = httpx.AsyncClient(transport=httpx.MockTransport(pods))
-        observer = Observer(kube, http, store, watches, policies=True)
+        observer = Observer(kube, pods, store, watches, policies=True)
         watches.start(lambda task: None)
         await watches.ready()
         db = parse_spec(body, default_image="sidecar")

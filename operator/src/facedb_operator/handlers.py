@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
+import aiohttp
 import kopf
 import prometheus_client
 from kubernetes.aio import config
@@ -24,6 +24,7 @@ from facedb_operator.fleet import Admission
 from facedb_operator.kinds import DATABASE
 from facedb_operator.kube import Kube, retry_after
 from facedb_operator.observe import Observer
+from facedb_operator.observe.answers import over
 from facedb_operator.observe.store import Key, Store
 from facedb_operator.observe.watching import Watches
 from facedb_operator.reconcile import Reconciler
@@ -43,7 +44,7 @@ class Running:
     """All that runs, for the probes and the end."""
 
     api: ApiClient
-    http: httpx.AsyncClient
+    http: aiohttp.ClientSession
     watches: Watches
     wakeups: Wakeups
     leading: asyncio.Event
@@ -59,17 +60,17 @@ async def start(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     # kopf has nothing to watch, so it need not look which resources and namespaces there are.
     settings.scanning.disabled = True
     await _load_config()
-    memo.running = _run(own, ApiClient(), httpx.AsyncClient(trust_env=False))
+    memo.running = _run(own, ApiClient(), aiohttp.ClientSession(trust_env=False))
     if own.metrics_port:
         prometheus_client.start_http_server(own.metrics_port)
 
 
-def _run(own: Settings, api: ApiClient, http: httpx.AsyncClient) -> Running:
+def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
     kube = Kube(api)
     # Both are made below, and nothing is told before they are.
     store = Store(lambda key: _tell(key, observer, wakeups))
     watches = Watches(kube, store, own.namespaces, policies=own.network_policies)
-    observer = Observer(kube, http, store, watches, policies=own.network_policies)
+    observer = Observer(kube, over(http), store, watches, policies=own.network_policies)
     admission = Admission(own.fleet, lambda key: wakeups.wake(key))
     reconcile = Reconciler(kube, store, observer, admission, own.sidecar_image)
     leading, election = leadership.elect(kube, own.own_namespace, own.identity)
@@ -118,7 +119,7 @@ async def stop(memo: Any, **_: Any) -> None:
     for task in running.tasks:
         task.cancel()
     await asyncio.gather(*running.tasks, return_exceptions=True)
-    await running.http.aclose()
+    await running.http.close()
     await running.api.close()
 
 

@@ -150,15 +150,15 @@ class Kube:
         content: str = "application/json",
         timeout: aiohttp.ClientTimeout = REQUEST_TIMEOUT,
     ) -> aiohttp.ClientResponse:
-        request = await self._api.param_serialize(
+        # The body goes around the library's serialization: it is JSON already.
+        _, url, headers, _, _ = await self._api.param_serialize(
             method,
             path,
             query_params=[(name, value) for name, value in query if value],
             header_params={"Accept": "application/json", "Content-Type": content},
-            body=body,
             auth_settings=["BearerToken"],
         )
-        wrapped = await self._api.call_api(*request, _request_timeout=timeout)
+        wrapped = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
         reply: aiohttp.ClientResponse = wrapped.response
         if reply.status >= 300:
             raise await _refusal(reply)

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import aiohttp
-import httpx
 from kubernetes.aio.client import ApiException
 
 from facedb_operator import kinds
@@ -19,7 +18,7 @@ from facedb_operator.facts import CheckRun, Claim, FetchJob, Fleet, JobState, Ob
 from facedb_operator.kube import Kube
 from facedb_operator.names import Component
 from facedb_operator.observe.access import Access
-from facedb_operator.observe.answers import Answers
+from facedb_operator.observe.answers import Answers, Fetch
 from facedb_operator.observe.cluster import cluster_of
 from facedb_operator.observe.freshness import Freshness
 from facedb_operator.observe.readings import Worker, read_progress, with_words, with_worker
@@ -37,19 +36,17 @@ class Observer:
 
     Args:
         kube: the API server.
-        http: for the pods' answers.
+        fetch: asks the pods.
         store: what the watches tell.
         watches: what fills it.
         policies: whether the settings ask for NetworkPolicies.
     """
 
-    def __init__(
-        self, kube: Kube, http: httpx.AsyncClient, store: Store, watches: Watches, *, policies: bool
-    ) -> None:
+    def __init__(self, kube: Kube, fetch: Fetch, store: Store, watches: Watches, *, policies: bool) -> None:
         self._kube = kube
         self._store = store
         self._policies = policies
-        self._answers = Answers(http)
+        self._answers = Answers(fetch)
         self._progress: dict[Key, dict[str, Progress | None]] = {}
         self.access = Access(kube)
         self.fresh = Freshness(store, watches)

@@ -6,23 +6,40 @@ An answer holds for one start of one pod's container: after a restart it is aske
 import asyncio
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from http import HTTPStatus
 
-import httpx
+import aiohttp
 
 from facedb_operator import names
 from facedb_operator.facts import Answer, Pod
 from facedb_operator.observe.store import Entry
 
-ANSWER_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=3)
 # While a rollout moves, and until a pod is in traffic.
 FRESH_S = 0.8
 # At rest: the pod's own readiness probe watches it meanwhile.
 REST_S = 120.0
 
 Start = tuple[str, datetime | None]
+# The URL → the status and the body; None where nobody answers.
+Fetch = Callable[[str], Awaitable[tuple[int, bytes] | None]]
+
+
+def over(http: aiohttp.ClientSession) -> Fetch:
+    """Ask over the network."""
+    return partial(_get, http)
+
+
+async def _get(http: aiohttp.ClientSession, url: str) -> tuple[int, bytes] | None:
+    try:
+        async with http.get(url, timeout=ANSWER_TIMEOUT) as reply:
+            return reply.status, await reply.read()
+    except (aiohttp.ClientError, TimeoutError):
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +51,8 @@ class _Kept:
 class Answers:
     """The answers of all pods."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
         self._kept: dict[str, dict[Start, _Kept]] = {}
 
     async def ask(self, database: str, pods: Iterable[Entry], *, moving: bool) -> None:
@@ -81,14 +98,13 @@ class Answers:
     async def _ask(self, ip: str) -> Answer | None:
         """What the pod says of itself; None while it does not answer."""
         host = f"[{ip}]" if ":" in ip else ip
-        try:
-            reply = await self._http.get(
-                f"http://{host}:{names.SIDECAR_PORT}/ready", timeout=ANSWER_TIMEOUT_S
-            )
-            said = reply.json()
-        except (httpx.HTTPError, json.JSONDecodeError, UnicodeDecodeError):
+        reply = await self._fetch(f"http://{host}:{names.SIDECAR_PORT}/ready")
+        if reply is None:
             return None
-        return read_answer(said, ok=reply.status_code == httpx.codes.OK)
+        try:
+            return read_answer(json.loads(reply[1]), ok=reply[0] == HTTPStatus.OK)
+        except ValueError:
+            return None
 
 
 def read_answer(said: object, *, ok: bool) -> Answer | None:

@@ -1,6 +1,7 @@
 """A FaceDatabase as the operator works with it, and the keys that stand for its parts. Pure."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 from facedb_operator import names
 from facedb_operator.record import Bad, Good, Record
@@ -40,37 +41,37 @@ class FaceDatabase:
     verbs: Verbs
     record: Record
 
-    @property
+    @cached_property
     def release_key(self) -> str:
         """Stands for the release: uid, version, pinned digest."""
         return names.short_hash(self.uid, self.version, self.digest)
 
-    @property
+    @cached_property
     def models_key(self) -> str:
         """Stands for the model files' names, sizes and hashes."""
         return names.short_hash(self.uid, [(f.name, f.size, f.sha256) for f in self.models.files])
 
-    @property
+    @cached_property
     def fetch_key(self) -> str:
         """Stands for this way of fetching the release: another source or token makes another."""
         return names.short_hash(self.release_key, asdict(self.source), self.verbs.retry)
 
-    @property
+    @cached_property
     def models_fetch_key(self) -> str:
         """Stands for this way of fetching the models."""
         return names.short_hash(self.models_key, asdict(self.models.source), self.verbs.retry)
 
-    @property
+    @cached_property
     def claim_name(self) -> str:
         """The claim of the release that the spec asks for."""
         return names.release_claim(self.name, self.version, self.release_key)
 
-    @property
+    @cached_property
     def models_claim_name(self) -> str:
         """The claim of the models that the spec asks for."""
         return names.models_claim(self.name, self.models_key)
 
-    @property
+    @cached_property
     def state_claim_name(self) -> str:
         """The claim of the users' state, whatever release is served."""
         return names.state_claim(self.name)
@@ -98,22 +99,22 @@ class FaceDatabase:
         said = [name for name, differs in later.items() if differs]
         return names.short_hash(release_key, self.models_key, pod, keys, s.updates, drain_s, *said)
 
-    @property
+    @cached_property
     def revision_key(self) -> str:
         """The revision that the spec asks for."""
         return self.revision_of(self.release_key)
 
-    @property
+    @cached_property
     def service_key(self) -> str:
         """Stands for the Service's settings."""
         return names.short_hash(self.sidecar.service)
 
-    @property
+    @cached_property
     def trial_key(self) -> str:
         """Stands for one try at rolling the revision out: a new retry token makes another."""
         return names.short_hash(self.revision_key, self.verbs.retry)
 
-    @property
+    @cached_property
     def verdict(self) -> Bad | None:
         """The remembered judgement against what the spec asks for, if there is one."""
         keys = {self.fetch_key, self.models_fetch_key, self.trial_key}
