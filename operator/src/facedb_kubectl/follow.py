@@ -75,6 +75,7 @@ def await_view(
     """
     deadline = time.monotonic() + timeout.total_seconds()
     silence: Unreachable | None = None
+    says = ""
     try:
         for seen in changes(cluster, DATABASES, namespace, tick_s=TICK_S, **of_name(name)):
             if isinstance(seen, Unreachable):
@@ -85,8 +86,9 @@ def await_view(
                 silence, view = None, look(seen[0], now())
                 if holds(view):
                     return view
+                says = (view.offer.because if view.offer else "") or view.message
             if time.monotonic() > deadline:
-                why = f" {silence}" if silence else ""
+                why = f" {silence}" if silence else f" The database says: {says}"
                 hint = "Is one running? What was asked for stays asked for."
                 raise TimedOut(f"Waited {span_text(timeout)} for {what}, in vain. {hint}{why}")
     except KeyboardInterrupt as error:

@@ -34,9 +34,7 @@ DETAILS_S = 3.0
 
 
 def status_command(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Default all of the namespace.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Default all of the namespace.")] = None,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it live until Ctrl-C.")] = False,
     every: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces.")] = False,
     namespace: options.Namespace = None,

@@ -144,7 +144,9 @@ def _kept(status: Raw, active: str | None) -> tuple[str, ...]:
     storage = part(status, "storage")
     held = [c for c in parts(storage, "claims") if flag(c, "verified")]
     held += [s for s in parts(storage, "snapshots") if flag(s, "ready")]
-    known = {text(each, "version") for each in held} - {None, active, "models", "state"}
+    # What is on its way is no release to go back to.
+    apart = {None, active, text(status, "target", "version"), "models", "state"}
+    known = {text(each, "version") for each in held} - apart
     return tuple(sorted((v for v in known if v), key=_by_date, reverse=True))
 
 

@@ -9,9 +9,27 @@ from __future__ import annotations
 from facedb_kubectl.errors import Refused
 from facedb_kubectl.view import View
 from facedb_kubectl.wording import listed
+from facedb_operator.names import Reason
 
-# As Ready's reason: work goes on, and nothing has been refused.
-UNDER_WAY = frozenset({"Fetching", "RollingOut", "RollingBack", "Repairing"})
+# As Ready's reason: work goes on or waits, and nothing has been refused.
+UNDER_WAY = frozenset(
+    {
+        Reason.FETCHING,
+        Reason.ROLLING_OUT,
+        Reason.ROLLING_BACK,
+        Reason.REPAIRING,
+        Reason.CHECKING,
+        Reason.CANARY_PAUSED,
+        Reason.BAKING,
+        Reason.QUEUED,
+        Reason.RETRYING,
+        Reason.RESTORING,
+        Reason.PROMOTED,
+        Reason.LOOKING_UP,
+        Reason.SNAPSHOT_PENDING,
+        Reason.PAUSED,
+    }
+)
 # Nothing that these ask for happens while spec.suspend is true.
 _NEED_MOVEMENT = frozenset({"promote", "abort", "retry", "rollback", "approve"})
 
@@ -30,16 +48,20 @@ def version_for(verb: str, view: View, given: str | None) -> str | None:
 
 
 def before(view: View) -> str:
-    """The release before the active one, among those that are kept.
+    """The release that served before the one that is wanted, among those that are kept.
 
     Raises:
         Refused: none is kept.
     """
-    if not view.kept:
-        raise Refused(f"No other release of {view.name} is kept; spec.storage.keep says how many are.")
+    # While another one is on its way, what serves is the one before.
+    if view.target is not None and view.last_good not in (None, view.target.version):
+        return view.last_good or ""
     # History is what was served, in that order; a release may be older or newer by its date.
     served = [p.version for p in view.history if p.outcome == "Succeeded" and p.version in view.kept]
-    return served[-1] if served else view.kept[0]
+    sound = [version for version in view.kept if version not in {r.version for r in view.refused}]
+    if not served and not sound:
+        raise Refused(f"No other release of {view.name} is kept; spec.storage.keep says how many are.")
+    return served[-1] if served else sound[0]
 
 
 def judge(verb: str, view: View, version: str | None) -> None:
@@ -104,6 +126,8 @@ def _resume(view: View, _: str) -> str:
 def _rollback(view: View, version: str) -> str:
     if version == view.active and view.target is None:
         return f"{version} is in traffic already."
+    if view.target is not None and version == view.target.version:
+        return f"{version} is itself on its way; `kubectl facedb abort` ends that."
     if version in view.kept or version == view.active:
         return ""
     return f"{version} is not kept. Kept beside the one in traffic: {listed(view.kept)}."

@@ -57,6 +57,8 @@ def headline(view: View) -> str:
     """The phase, and what holds it: `RollingOut (paused)`."""
     marks = {"not seen yet": not view.seen, "paused": view.paused, "suspended": view.suspended}
     more = [word for word, holds in {**marks, "frozen": view.frozen is not None}.items() if holds]
+    # Where the operator says it itself, once is enough.
+    more = [word for word in more if word.capitalize() != view.phase]
     return f"{view.phase} ({', '.join(more)})" if more else view.phase
 
 
