@@ -166,6 +166,26 @@ def test_a_pin_is_held_against_every_byte_also_after_a_killed_fetch_without_one(
         must_hold(into, NEXT, two)
 
 
+def test_a_kill_while_the_verified_files_move_to_their_places_costs_none_of_them(
+    request_of: Request, two: dict[str, Path], both: ReleaseServer, tmp_path: Path
+) -> None:
+    with dying_before(MANY, tmp_path / "counted") as counted:
+        fetch(request_of(tmp_path / "counted", NEXT))
+    halfway = 0
+    for step in range(counted.steps - 16, counted.steps):
+        into = tmp_path / str(step)
+        assert killed(step, request_of(into, NEXT))
+        moved, sent = (into / "face_arcface.voy").exists(), both.bytes_sent
+        claimed = held_in(into)
+        fetch(request_of(into, NEXT))
+        must_hold(into, NEXT, two)
+        if moved and claimed is None:
+            halfway += 1
+            # The directory and the manifest.
+            assert both.bytes_sent - sent < 10_000
+    assert halfway
+
+
 def test_a_kill_while_a_patch_is_applied_loses_none_of_the_old_files(
     both: ReleaseServer, request_of: Request, first: Path, two: dict[str, Path], tmp_path: Path
 ) -> None:
