@@ -32,10 +32,11 @@ def database(name: str = "a", status: dict[str, Any] | None = None, **spec: Any)
     return parse_spec(body, default_image="sidecar")
 
 
-def begun(db: FaceDatabase, at: datetime) -> dict[str, Any]:
+def begun(db: FaceDatabase, at: datetime, state: str = "RollingOut") -> dict[str, Any]:
     """The status once a rollout of what the spec asks for is under way."""
     stamp = f"{at:%Y-%m-%dT%H:%M:%SZ}"
     target = {"version": db.version, "revision": db.revision_key, "startedAt": stamp, "progressedAt": stamp}
+    target["state"] = state
     return {"target": target}
 
 
@@ -59,6 +60,15 @@ def test_what_was_admitted_counts_before_any_status_says_so() -> None:
     refused = admission.ask(database("b"), NOW)
     assert (refused.may_begin, refused.message) == (False, "1 of at most 1 rollouts are under way.")
     assert admission.ask(database("a"), NOW).may_begin
+
+
+def test_what_still_fetches_takes_nobodys_turn() -> None:
+    admission = Admission(Limits(most=1))
+    a = database("a")
+    assert admission.ask(a, NOW, staged=False).may_begin
+    admission.saw(("x", "a"), begun(a, NOW, "Fetching"))
+    assert admission.ask(database("b"), NOW).may_begin
+    assert not admission.ask(database("a", begun(a, NOW, "Fetching")), NOW).may_begin
 
 
 def test_the_first_to_come_is_the_first_to_go() -> None:
@@ -129,6 +139,8 @@ def test_a_new_operator_knows_from_the_statuses_who_rolls_and_when_the_last_bega
         pytest.param(database(), True, id="never served"),
         pytest.param(served(database()), False, id="serves what is asked for"),
         pytest.param(database(status=begun(database(), NOW)), False, id="under way"),
+        pytest.param(database(status=begun(database(), NOW, "Fetching")), True, id="still fetching"),
+        pytest.param(database(status=begun(database(), NOW, "Queued")), True, id="in the queue"),
         pytest.param(database(suspend=True), False, id="suspended"),
     ],
 )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from facedb_operator.facts import Fleet
+from facedb_operator.names import Reason
 from facedb_operator.record import parse_time
 from facedb_operator.spec import FaceDatabase
 
@@ -52,8 +53,9 @@ def standing_of(status: Mapping[str, Any]) -> Standing:
     """Read it from a FaceDatabase's status."""
     target = status.get("target") or {}
     past = status.get("history") or ()
-    texts = [t for t in (target.get("startedAt"), past[-1].get("startedAt") if past else None) if t]
-    return Standing("startedAt" in target, max(map(parse_time, texts), default=None))
+    rolling = _moves_traffic(target.get("state", ""), int(target.get("progress", 0)))
+    texts = [target.get("startedAt") if rolling else None, past[-1].get("startedAt") if past else None]
+    return Standing(rolling, max((parse_time(text) for text in texts if text), default=None))
 
 
 def wants_to_begin(db: FaceDatabase) -> bool:
@@ -61,8 +63,14 @@ def wants_to_begin(db: FaceDatabase) -> bool:
     good, target = db.record.last_good, db.record.target
     idle = db.suspend or bool(db.verbs.pause) or not db.version or db.verdict is not None
     served = good is not None and good.revision_key == db.revision_key
-    begun = target is not None and target.revision_key == db.revision_key
+    mine = target if target is not None and target.revision_key == db.revision_key else None
+    begun = mine is not None and _moves_traffic(mine.state, mine.progress)
     return not (idle or served or begun)
+
+
+def _moves_traffic(state: str, progress: int) -> bool:
+    """Whether a target is beyond fetching and waiting: what fetches takes nobody's turn."""
+    return state == Reason.ROLLING_OUT or progress > 0
 
 
 def judge(limits: Limits, now: datetime, others: Iterable[Standing], ahead: int) -> Fleet:
@@ -101,6 +109,8 @@ class Admission:
         self._standings: dict[Key, Standing] = {}
         self._admitted: dict[Key, datetime] = {}
         self._waiting: dict[Key, Waiting] = {}
+        # A status knows when the fetch began; this process, when it let the rollout begin.
+        self._began: dict[Key, datetime] = {}
 
     def saw(self, key: Key, status: Mapping[str, Any]) -> None:
         """The status of a database, as it was read or written."""
@@ -115,13 +125,20 @@ class Admission:
         """The database is gone."""
         self._standings.pop(key, None)
         self._admitted.pop(key, None)
+        self._began.pop(key, None)
         self._waiting.pop(key, None)
         self._call()
 
-    def ask(self, db: FaceDatabase, now: datetime) -> Fleet:
-        """Whether this database may begin a rollout now; if so, it has begun one."""
+    def ask(self, db: FaceDatabase, now: datetime, *, staged: bool = True) -> Fleet:
+        """Whether this database may begin a rollout now; if so, it has begun one.
+
+        Args:
+            db: the database.
+            now: the time.
+            staged: the bytes of what it wants are there.
+        """
         key = (db.namespace, db.name)
-        if not (self._limits.most or self._limits.delay) or not wants_to_begin(db):
+        if not (self._limits.most or self._limits.delay) or not staged or not wants_to_begin(db):
             self._waiting.pop(key, None)
             if self._admitted.pop(key, None) is not None and not db.record.target:
                 self._call()
@@ -132,7 +149,7 @@ class Admission:
         self._waiting[key] = mine
         fleet = judge(self._limits, now, self._others(key), self._ahead(key, mine, now))
         if fleet.may_begin:
-            self._admitted[key] = now
+            self._admitted[key] = self._began[key] = now
             del self._waiting[key]
         return fleet
 
@@ -140,10 +157,8 @@ class Admission:
         for other in self._standings.keys() | self._admitted.keys():
             if other == key:
                 continue
-            if other in self._admitted:
-                yield Standing(True, self._admitted[other])
-            else:
-                yield self._standings[other]
+            known = self._standings.get(other, Standing(False, None))
+            yield Standing(known.rolling or other in self._admitted, self._began.get(other, known.began))
 
     def _ahead(self, key: Key, mine: Waiting, now: datetime) -> int:
         return sum(

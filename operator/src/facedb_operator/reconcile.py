@@ -6,6 +6,7 @@ Level-based: it may run at any time, any number of times, and be cut off after a
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from kubernetes.aio.client import ApiException
 
 from facedb_operator import metrics
 from facedb_operator.act import Writes, act, write_event, write_status
+from facedb_operator.facts import Observed
 from facedb_operator.fleet import Admission
 from facedb_operator.kinds import DATABASE
 from facedb_operator.kube import Kube
@@ -84,7 +86,8 @@ class Reconciler:
             return await self._advance(key, db, datetime.now(UTC))
 
     async def _advance(self, key: Key, db: FaceDatabase, now: datetime) -> timedelta | None:
-        seen = self._observer.observe(db, now, self._admission.ask(db, now))
+        seen = self._observer.observe(db, now)
+        seen = replace(seen, fleet=self._admission.ask(db, now, staged=_is_staged(db, seen)))
         todo = plan(db, seen)
         await self._act(key, db, todo, now)
         await self._report(key, db, status_of(db, seen, todo), now)
@@ -148,3 +151,9 @@ class Reconciler:
                 self._observer.fresh.doubt(key)
             raise
         return writes
+
+
+def _is_staged(db: FaceDatabase, seen: Observed) -> bool:
+    """Whether the bytes of what the spec asks for are there, on a volume or in a snapshot."""
+    claim = seen.claim(db.claim_name)
+    return (claim is not None and claim.verified is not None) or seen.snapshot(db.release_key) is not None

@@ -14,7 +14,7 @@ import aiohttp
 from kubernetes.aio.client import ApiException
 
 from facedb_operator import kinds
-from facedb_operator.facts import CheckRun, Claim, FetchJob, Fleet, JobState, Observed, Pod, Progress
+from facedb_operator.facts import CheckRun, Claim, FetchJob, JobState, Observed, Pod, Progress
 from facedb_operator.kube import Kube
 from facedb_operator.names import Component
 from facedb_operator.observe.access import Access
@@ -66,8 +66,8 @@ class Observer:
             self._follow(key),
         )
 
-    def observe(self, db: FaceDatabase, now: datetime, fleet: Fleet) -> Observed:
-        """Everything known of one database. No I/O."""
+    def observe(self, db: FaceDatabase, now: datetime) -> Observed:
+        """Everything known of one database, but for what others do. No I/O."""
         key = (db.namespace, db.name)
         claims: list[Claim] = _facts(self._store.of(kinds.CLAIM, key))
         workers = self._workers(key)
@@ -94,7 +94,6 @@ class Observer:
                 self._classes(kinds.SNAPSHOT_CLASS),
                 snapshots=self._store.lists(kinds.SNAPSHOT, db.namespace),
             ),
-            fleet=fleet,
         )
 
     def forget(self, key: Key, uid: str) -> None:
