@@ -69,10 +69,12 @@ async def measure(
             say(f"all serve after {results['install_s']:.0f} s; rest")
             await _until_quiet(audit)
             results["rest"] = await _rest(pid, audit, rest_s)
-            results["changes"] = []
+            results |= {"changes": [], "change_cpu_s": []}
             for number in range(rounds):
                 say(f"round {number + 1} of {rounds}: {changes} specs change at once")
+                cpu = _cpu_s(pid)
                 results["changes"].append(await _change(client, pretender, number, changes))
+                results["change_cpu_s"].append(_cpu_s(pid) - cpu)
                 await _until(lambda: _all_serve(client, databases), say)
                 await _until_quiet(audit)
             results["after"] = _memory(pid)
