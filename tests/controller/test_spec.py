@@ -204,7 +204,6 @@ def test_keys_hang_on_what_they_stand_for_and_on_nothing_else() -> None:
         "rollout.progressDeadline": "1h",
         "suspend": True,
         "deletionPolicy": "Retain",
-        "verification.mode": "Warn",
     }
     for path, value in kept.items():
         other = database(defaulted(spec_of({path: value}), part("spec")))
@@ -222,6 +221,9 @@ def test_keys_hang_on_what_they_stand_for_and_on_nothing_else() -> None:
         other = database(defaulted(spec_of({path: value}), part("spec")))
         assert other.revision_key != db.revision_key, path
         assert other.release_key == db.release_key, path
+    asked = database(defaulted(spec_of({"verification.minimums": {"faces": 1}}), part("spec")))
+    assert (asked.release_key, asked.revision_key) == (db.release_key, db.revision_key)
+    assert asked.fetch_key != db.fetch_key
     again = database(spec, annotations={names.RETRY_ANNOTATION: "1"})
     assert again.fetch_key != db.fetch_key
     assert again.revision_key == db.revision_key

@@ -10,11 +10,13 @@ from datetime import timedelta
 from facedb_operator.facts import Claim, FetchJob, JobState, Observed, Verified
 from facedb_operator.names import Component, Reason
 from facedb_operator.plan.keeping import per_pod, ready_snapshot
+from facedb_operator.plan.minimums import BELOW_MINIMUM, shortfalls
 from facedb_operator.plan.pods import runs
 from facedb_operator.plan.retries import retry_delay
 from facedb_operator.plan.volumes import fits, is_lost, never_cloned, new_volume
 from facedb_operator.record import Bad, Good
 from facedb_operator.spec import FaceDatabase
+from facedb_operator.spec.verification import Mode
 from facedb_operator.steps import CreateClaim, DeleteClaim, DeleteJob, MarkVerified, Plan, StartFetch
 from facedb_release.outcome import Outcome
 
@@ -126,21 +128,30 @@ def _follow(db: FaceDatabase, seen: Observed, component: Component, claim: Claim
         steps = (StartFetch(component, job.attempt + 1), DeleteJob(job.name))
         return Plan(Reason.FETCHING, message, steps)
     if job.state is JobState.SUCCEEDED and job.outcome is not None and job.outcome.ok:
-        done = job.outcome
-        facts = Verified(
-            version=done.version,
-            digest=done.digest,
-            performer_count=done.performer_count,
-            face_count=done.face_count,
-            bytes_downloaded=done.bytes_downloaded,
-            warnings=done.warnings,
-        )
-        return Plan(Reason.FETCHING, f"Verified {thing}.", (MarkVerified(claim.name, facts),))
+        return _fetched(db, seen, component, claim, job.outcome)
     if job.outcome is not None and job.outcome.permanent:
         return _refused(db, seen, component, job.outcome)
     if claim.restored_from is not None and job.outcome is not None and job.outcome.reason == NO_SPACE:
         return _empty(component, claim, thing, job)
     return _again_later(seen, component, thing, job)
+
+
+def _fetched(db: FaceDatabase, seen: Observed, component: Component, claim: Claim, done: Outcome) -> Plan:
+    facts = Verified(
+        version=done.version,
+        digest=done.digest,
+        performer_count=done.performer_count,
+        face_count=done.face_count,
+        bytes_downloaded=done.bytes_downloaded,
+        warnings=done.warnings,
+    )
+    short = shortfalls(db, seen, facts) if component is Component.RELEASE else ()
+    if short and db.verification.mode is Mode.ENFORCE:
+        why = replace(done, ok=False, reason=BELOW_MINIMUM, message=" ".join(short), permanent=True)
+        return _refused(db, seen, component, why)
+    facts = replace(facts, warnings=(*facts.warnings, *short))
+    thing = what(db, component)
+    return Plan(Reason.FETCHING, f"Verified {thing}.", (MarkVerified(claim.name, facts),))
 
 
 def _empty(component: Component, claim: Claim, thing: str, job: FetchJob) -> Plan:

@@ -53,8 +53,9 @@ class FaceDatabase:
 
     @cached_property
     def fetch_key(self) -> str:
-        """Stands for this way of fetching the release: another source or token makes another."""
-        return names.short_hash(self.release_key, asdict(self.source), self.verbs.retry)
+        """Stands for this try at the release: another source, token or measure of it makes another."""
+        asked = [asdict(self.verification)] if self.verification != Verification() else []
+        return names.short_hash(self.release_key, asdict(self.source), self.verbs.retry, *asked)
 
     @cached_property
     def models_fetch_key(self) -> str:

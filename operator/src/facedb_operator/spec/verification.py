@@ -24,11 +24,11 @@ class Verification:
         least_faces: absolute.
     """
 
-    mode: Mode
-    public_keys: tuple[str, ...]
-    most_fewer_faces: int | None
-    most_fewer_performers: int | None
-    least_faces: int | None
+    mode: Mode = Mode.ENFORCE
+    public_keys: tuple[str, ...] = ()
+    most_fewer_faces: int | None = None
+    most_fewer_performers: int | None = None
+    least_faces: int | None = None
 
 
 def read_verification(raw: Raw) -> Verification:
