@@ -62,12 +62,17 @@ def shape(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk, *, held: boo
             found = _rolling(db, seen, goal, db.sidecar.replicas)
             if _no_room(seen, goal):
                 found = replace(found, keep=max(0, found.keep - 1))
-    if not held:
-        return found
-    kept = found.keep if db.rollout.strategy is Strategy.RECREATE else db.sidecar.replicas
-    found = replace(found, let_in=0, keep=max(found.keep, kept))
-    # Without a gate only the number of pods can hold the traffic.
-    return found if db.rollout.gated else replace(found, aim=min(found.aim, 1), most=1)
+    return _held(db, seen, goal, found) if held else found
+
+
+def _held(db: FaceDatabase, seen: Observed, goal: Goal, found: Shape) -> Shape:
+    """While a check holds the first pod's gate."""
+    if db.rollout.gated:
+        return replace(found, let_in=0)
+    # Without a gate only the number of pods can hold the traffic; where there is no room, the old ones go.
+    few = replace(found, aim=min(found.aim, 1), most=1)
+    crowded = db.rollout.strategy is Strategy.RECREATE or _no_room(seen, goal)
+    return few if crowded else replace(few, keep=db.sidecar.replicas)
 
 
 def in_steps(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk) -> bool:

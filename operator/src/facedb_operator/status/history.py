@@ -37,7 +37,7 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
     return {
         "version": db.version,
         "revision": db.revision_key,
-        "state": plan.reason,
+        "state": Reason.FROZEN if plan.bad is not None else plan.reason,
         "startedAt": stamp(old.started_at if old else seen.now),
         "progressedAt": stamp(seen.now if moved or old is None else old.progressed_at),
         "progress": max(now_score, old.progress if old else 0),
