@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster.faults import processes
+from cluster.faults import injured_pods
 from cluster.node.layout import NODE_NAME
 from cluster.stage import DATA_REPOSITORY, FIRST, SECOND
 from cluster.waiting import wait_until
@@ -61,7 +61,7 @@ def assert_converges(database: Database, server: ReleaseServer) -> None:
 @pytest.mark.fault("fetch Job is killed")
 def test_a_fetch_that_is_killed_is_made_again_and_goes_on(fetching: tuple[Database, ReleaseServer]) -> None:
     database, server = fetching
-    processes.kill(fetch_pod(database) or {})
+    injured_pods.kill(fetch_pod(database) or {})
     database.wait("Ready", "False", "FetchDied")
     assert_converges(database, server)
 
@@ -69,7 +69,7 @@ def test_a_fetch_that_is_killed_is_made_again_and_goes_on(fetching: tuple[Databa
 @pytest.mark.fault("fetch Job runs out of memory")
 def test_a_fetch_without_memory_is_told_and_made_again(fetching: tuple[Database, ReleaseServer]) -> None:
     database, server = fetching
-    processes.starve(fetch_pod(database) or {}, LITTLE)
+    injured_pods.starve(fetch_pod(database) or {}, LITTLE)
     server.faults.bytes_per_second = None
     told = database.wait("Ready", "False", "FetchDied")
     assert "OOMKilled" in told["message"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster.faults import processes
+from cluster.faults import injured_pods
 from cluster.faults.sidecar import faulty_image, with_fault
 from cluster.stage import FIRST, SECOND
 from cluster.waiting import wait_until
@@ -88,7 +88,7 @@ def test_a_trial_that_fails_leaves_the_last_good_release_in_traffic(
 @pytest.mark.fault("container restarts after its gate opened")
 def test_a_container_that_restarts_is_taken_out_until_it_answers_again(healed: Database) -> None:
     pod = healed.pods()[0]
-    processes.kill(pod, signal.SIGKILL)
+    injured_pods.kill(pod, signal.SIGKILL)
     wait_until(
         lambda: healed.pods()[0]["status"]["containerStatuses"][0]["restartCount"] == 1,
         "a restart",
@@ -103,7 +103,7 @@ def test_a_container_that_restarts_is_taken_out_until_it_answers_again(healed: D
 def test_a_segmentation_fault_is_a_restart(healed: Database) -> None:
     pod = healed.pods()[0]
     before = pod["status"]["containerStatuses"][0]["restartCount"]
-    processes.kill(pod, signal.SIGSEGV)
+    injured_pods.kill(pod, signal.SIGSEGV)
     wait_until(
         lambda: healed.pods()[0]["status"]["containerStatuses"][0]["restartCount"] > before,
         "a restart",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cluster.kubernetes import Kubernetes
 from cluster.node import control_plane, processes
@@ -24,6 +25,14 @@ def throttled(kubernetes: Kubernetes, namespace: str, account: str) -> Iterator[
 
     https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
     """
+    kubernetes.apply(*_nothing_for(namespace, account))
+    try:
+        yield
+    finally:
+        kubernetes.kubectl("delete", f"flowschema/{NAME}", f"prioritylevelconfiguration/{NAME}")
+
+
+def _nothing_for(namespace: str, account: str) -> tuple[dict[str, Any], dict[str, Any]]:
     version = "flowcontrol.apiserver.k8s.io/v1"
     rule = {
         "subjects": [{"kind": "ServiceAccount", "serviceAccount": {"namespace": namespace, "name": account}}],
@@ -62,11 +71,7 @@ def throttled(kubernetes: Kubernetes, namespace: str, account: str) -> Iterator[
             "rules": [rule],
         },
     }
-    kubernetes.apply(level, schema)
-    try:
-        yield
-    finally:
-        kubernetes.kubectl("delete", f"flowschema/{NAME}", f"prioritylevelconfiguration/{NAME}")
+    return level, schema
 
 
 @contextmanager
