@@ -50,7 +50,8 @@ def _unwanted(db: FaceDatabase, seen: Observed, settled: bool) -> tuple[Step, ..
     keep = db.sidecar.state.retain
     state = seen.state
     owner = (OwnClaim(state.name, owned=not keep),) if state is not None and state.owned == keep else ()
-    closed = settled and not db.sidecar.updates and seen.access_key is not None
+    alone = len(seen.workloads) <= 1
+    closed = settled and alone and not db.sidecar.updates and seen.access_key is not None
     return (*owner, *((DeleteAccess(),) if closed else ()))
 
 
