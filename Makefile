@@ -11,7 +11,7 @@ NODE := $(PYTHON) tests/cluster/node
 export UV_PYTHON_DOWNLOADS := never
 export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
 
-.PHONY: help npm media setup demo test unit cluster-test bench bench-fetch bench-serving bench-traffic bench-ready check format fuzz bench images cluster-up cluster-down cluster-status
+.PHONY: help npm media setup demo test unit cluster-test bench bench-fetch bench-serving bench-traffic bench-operator bench-ready check format fuzz bench images cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -48,6 +48,9 @@ bench-serving: bench-ready ## Load, match, memory, recall
 bench-traffic: bench-ready npm media ## /health under load, a swap under load, ten times too much load
 	PYTHONPATH=tests $(PYTHON) -m bench.traffic.traffic_main --scale $(or $(SCALE),quarter) $(BENCH)
 
+bench-operator: setup ## The operator and 1,000 databases: memory, requests at rest, spec change to Job
+	PYTHONPATH=tests $(PYTHON) -m bench.operator.scale_main $(BENCH)
+
 bench-ready: setup
 	$(UV) sync --frozen --all-packages --group bench --quiet
 
@@ -76,8 +79,8 @@ media:
 images: setup cluster-up ## Build both images from their Dockerfiles and load them into the node
 	$(NODE) images
 
-cluster-up: setup ## Start the test node (Linux, root, Go); prints its KUBECONFIG
-	$(NODE) up
+cluster-up: setup ## Start the test node (Linux, root, Go; SNAPSHOTS=0: no snapshot API); prints its KUBECONFIG
+	$(NODE) up $(if $(filter 0,$(SNAPSHOTS)),--without-snapshots)
 
 cluster-down: setup ## End the test node; nothing stays mounted, the caches are kept
 	$(NODE) down

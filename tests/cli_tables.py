@@ -1,4 +1,4 @@
-"""The options of `facedb` → the tables in docs/facedb-command.md; `python tests/cli_tables.py` writes them.
+"""The options of `facedb` and of `kubectl facedb` → the tables in docs; run as a program, it writes them.
 
 Called by test_docs, which compares the page with what the program has.
 """
@@ -13,9 +13,12 @@ from typing import Any
 
 from typer.main import get_command
 
+from facedb_kubectl.__main__ import app as kubectl_app
 from facedb_release.__main__ import app
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "facedb-command.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE = DOCS / "facedb-command.md"
+KUBECTL_PAGE = DOCS / "kubectl.md"
 _TABLE = re.compile(r"(<!-- options of (?P<command>[a-z-]+) -->\n)[^<]*(<!-- end -->)")
 # What stands for the value, by the type of the option.
 _VALUES: Mapping[str, str] = MappingProxyType({"str": "TEXT", "Path": "PATH", "int": "N", "float": "N"})
@@ -24,6 +27,12 @@ _VALUES: Mapping[str, str] = MappingProxyType({"str": "TEXT", "Path": "PATH", "i
 def commands() -> Mapping[str, Any]:
     """Return the program's commands by name."""
     found: Mapping[str, Any] = vars(get_command(app))["commands"]
+    return found
+
+
+def kubectl_verbs() -> Mapping[str, Any]:
+    """Return the verbs of the kubectl plugin by name."""
+    found: Mapping[str, Any] = vars(get_command(kubectl_app))["commands"]
     return found
 
 
@@ -38,9 +47,8 @@ def table(command: Any) -> str:
     return "\n".join(["| option | meaning |", "|---|---|", *rows])
 
 
-def with_tables(page: str) -> str:
-    """Return the page with its tables made anew."""
-    known = commands()
+def with_tables(page: str, known: Mapping[str, Any]) -> str:
+    """Return the page with its tables made anew, of these commands."""
     return _TABLE.sub(lambda m: f"{m[1]}\n{table(known[m['command']])}\n\n{m[3]}", page)
 
 
@@ -51,7 +59,7 @@ def _names(param: Any) -> list[str]:
 def _first(param: Any) -> str:
     names = ", ".join(_names(param))
     if param.param_type_name == "option" and not param.is_flag:
-        names += f" {_value(param)}"
+        names += f" {param.metavar or _value(param)}"
     return "`" + names.replace("|", "\\|") + "`"
 
 
@@ -73,4 +81,5 @@ def _second(param: Any) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")
+    for page, known in ((PAGE, commands()), (KUBECTL_PAGE, kubectl_verbs())):
+        page.write_text(with_tables(page.read_text("utf-8"), known), "utf-8")

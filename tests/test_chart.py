@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from facedb_operator import fragments, names
-from facedb_operator.access import access
-from facedb_operator.spec import Device, Strategy, parse_spec
+from facedb_operator import names
+from facedb_operator.objects import fragments
+from facedb_operator.objects.access import access
+from facedb_operator.spec import parse_spec
+from facedb_operator.spec.rollout import Strategy
+from facedb_operator.spec.sidecar import Device
 from world_objects import base_spec
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import prometheus_client
 import pytest
 
 import cli_tables
+from facedb_kubectl import view
+from facedb_kubectl.errors import ExitCode as PluginCode
 from facedb_operator.names import Condition
 from facedb_operator.names import Reason as OperatorReason
 from facedb_release import receipt, volume
@@ -22,6 +25,7 @@ REASONS = (ROOT / "docs" / "reasons.md").read_text()
 README = (ROOT / "README.md").read_text()
 PIPELINE = (ROOT / "docs" / "release-pipeline.md").read_text()
 COMMAND = (ROOT / "docs" / "facedb-command.md").read_text()
+KUBECTL = (ROOT / "docs" / "kubectl.md").read_text()
 RELEASE = ROOT / "release" / "src" / "facedb_release"
 SIDECAR = (ROOT / "docs" / "sidecar.md").read_text()
 SIDECAR_CODE = ROOT / "sidecar" / "src" / "facedb_sidecar"
@@ -65,7 +69,9 @@ def test_every_command_has_a_section_with_every_option(name: str) -> None:
 
 
 def test_the_tables_of_options_are_those_of_the_program() -> None:
-    assert cli_tables.with_tables(COMMAND) == COMMAND, "write them: python tests/cli_tables.py"
+    assert cli_tables.with_tables(COMMAND, cli_tables.commands()) == COMMAND, (
+        "write them: python tests/cli_tables.py"
+    )
 
 
 def test_every_option_that_the_pages_name_exists() -> None:
@@ -76,6 +82,40 @@ def test_every_option_that_the_pages_name_exists() -> None:
     lines = [line for line in pages.splitlines() if not re.search(r"helm|docker|kubectl|uv |pip ", line)]
     named = {o for line in lines for o in re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", line)}
     assert named - known - others == set()
+
+
+@pytest.mark.parametrize("verb", sorted(cli_tables.kubectl_verbs()))
+def test_every_verb_of_kubectl_has_a_section_with_every_option(verb: str) -> None:
+    section = KUBECTL.partition(f"## kubectl facedb {verb}\n")[2].partition("\n## ")[0]
+    shown = set(re.findall(r"^\| `([^` ]+)", section.replace("\\|", "|"), re.MULTILINE))
+    options = cli_tables.options(cli_tables.kubectl_verbs()[verb])
+    # A row begins with the long name.
+    wanted = {option for option in options if not re.fullmatch(r"-[a-zA-Z]", option)}
+    assert wanted - {each.rstrip(",") for each in shown} == set(), "write it: python tests/cli_tables.py"
+    assert f"](#kubectl-facedb-{verb})" in KUBECTL
+
+
+def test_the_tables_of_kubectl_are_those_of_the_plugin() -> None:
+    assert cli_tables.with_tables(KUBECTL, cli_tables.kubectl_verbs()) == KUBECTL, (
+        "python tests/cli_tables.py"
+    )
+
+
+def test_every_option_that_the_page_of_kubectl_names_exists() -> None:
+    known = {option for verb in cli_tables.kubectl_verbs().values() for option in cli_tables.options(verb)}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", KUBECTL))
+    assert named - known == set()
+
+
+@pytest.mark.parametrize("code", PluginCode)
+def test_every_exit_code_of_kubectl_is_explained(code: PluginCode) -> None:
+    assert re.search(rf"^\| {code.value} \|", KUBECTL, re.MULTILINE)
+
+
+@pytest.mark.parametrize("thing", [view.View, view.Target, view.Transfer, view.Canary, view.Offer, view.Past])
+def test_every_field_of_kubectls_json_is_explained(thing: type) -> None:
+    fields = KUBECTL.partition("\n## JSON\n")[2]
+    assert [f.name for f in dataclasses.fields(thing) if f"`{f.name}`" not in fields] == []
 
 
 def test_every_variable_of_the_environment_is_explained() -> None:

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from cluster.composed import pod_of, service_of
-from facedb_operator import fragments
+from crd_schema import defaulted, part, strangers
+from facedb_operator.objects import fragments
+from facedb_operator.spec import parse_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / "examples" / "02-docker"
@@ -66,3 +68,15 @@ def test_variables_of_the_user_come_into_the_example() -> None:
     service = service_of(HOME / "compose.yaml", given)
     assert (service["environment"]["STASH_URL"], service["user"]) == ("http://stash:1", "1000:1000")
     assert service["environment"]["STASH_API_KEY"] in ("", None)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples").glob("*/facedatabase.yaml")), ids=lambda p: p.parent.name
+)
+def test_a_declared_database_is_one_that_the_operator_understands(path: Path) -> None:
+    """What the API server says of it is in test_crd_server."""
+    body = yaml.safe_load(path.read_text())
+    assert strangers(body["spec"], part("spec"), "spec") == []
+    body["metadata"] |= {"namespace": "media", "uid": "u-1"}
+    filled = {**body, "spec": defaulted(body["spec"], part("spec"))}
+    assert parse_spec(filled, default_image="sidecar:1").models.files

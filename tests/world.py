@@ -10,54 +10,36 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, assert_never
+from typing import Any
 
-from facedb_operator import names, objects
-from facedb_operator.access import access
+import world_pods
 from facedb_operator.facts import (
     Answer,
+    CheckRun,
     Claim,
+    Cluster,
     FetchJob,
+    Fleet,
     JobState,
     Observed,
     Pod,
+    Snapshot,
     Workload,
 )
 from facedb_operator.names import Component
 from facedb_operator.plan import plan
 from facedb_operator.spec import FaceDatabase, parse_spec
 from facedb_operator.status import status_of
-from facedb_operator.steps import (
-    CreateClaim,
-    CreateWorkload,
-    DeleteAccess,
-    DeleteClaim,
-    DeleteJob,
-    DeleteWorkload,
-    EnsureAccess,
-    EnsureService,
-    MarkVerified,
-    OwnClaim,
-    Plan,
-    ScaleWorkload,
-    SetGate,
-    StartFetch,
-    Step,
-)
+from facedb_operator.steps import Plan
 from facedb_release.outcome import Outcome
-from world_objects import good_answer, good_fetch, new_claim, new_job, new_pod, new_workload
+from world_acting import carry_out
+from world_objects import found_lookup, good_answer, good_fetch, new_pod
+from world_storage import Impossible, advance, check_last_good
 
 FETCH_S = 3
-START_S = 2
-LOAD_S = 4
-LEAVE_S = 5
 # Longer than the progress deadline of the tests (2 min) and the retries in them.
 QUIET_S = 150
 EPOCH = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
-
-
-class Impossible(AssertionError):
-    """A state that a real cluster, or a careful operator, would never be in."""
 
 
 class Killed(Exception):
@@ -73,6 +55,14 @@ class World:
         gpus: how many pods fit; None for any number.
         fetches: version → what its fetch Job says, None for a Job that dies without a word.
         answers: Deployment → what its pods say once they have loaded; None for never.
+        lookups: what was wanted → what the lookup Job says, None for a Job that dies without a word.
+        checked: a check's Job → whether it ends well; None for one that never ends.
+        snaps: a snapshot → whether it becomes ready, or the driver's error.
+        binds: a claim that is made from a snapshot → whether it can be.
+        cluster: what the cluster can do.
+        fleet: whether other databases let this one begin.
+        crashes: whether a pod's container ends in this second, and is started anew.
+        moods: a pod → what it says from now on, whatever ``answers`` has for its Deployment.
         crash_after: the operator is killed after so many more steps; None for never.
     """
 
@@ -80,18 +70,32 @@ class World:
     gpus: int | None = None
     fetches: Callable[[str], Outcome | None] = good_fetch
     answers: Callable[[Workload], Answer | None] = good_answer
+    lookups: Callable[[str], Outcome | None] = found_lookup
+    checked: Callable[[CheckRun], bool | None] = lambda _: True
+    snaps: Callable[[Snapshot], bool | str] = lambda _: True
+    binds: Callable[[Claim], bool] = lambda _: True
+    cluster: Cluster = field(default_factory=Cluster)
+    fleet: Fleet = field(default_factory=Fleet)
+    crashes: Callable[[Pod, Workload], bool] = lambda _pod, _work: False
+    moods: dict[str, Answer] = field(default_factory=dict)
     crash_after: int | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     generation: int = 1
     status: dict[str, Any] = field(default_factory=dict)
     now: datetime = EPOCH
     claims: dict[str, Claim] = field(default_factory=dict)
+    snapshots: dict[str, Snapshot] = field(default_factory=dict)
+    checks: dict[str, CheckRun] = field(default_factory=dict)
     jobs: dict[str, FetchJob] = field(default_factory=dict)
     workloads: dict[str, Workload] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
     service_key: str | None = None
     access_key: str | None = None
+    budget_key: str | None = None
+    policies_key: str | None = None
     state: Claim | None = None
+    # Claims and snapshots that others than the operator took away.
+    lost: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     steps_done: int = 0
     kills: int = 0
@@ -125,11 +129,17 @@ class World:
         return Observed(
             now=self.now,
             claims=tuple(self.claims.values()),
+            snapshots=tuple(self.snapshots.values()),
+            checks=tuple(self.checks.values()),
             jobs=tuple(self.jobs.values()),
             workloads=tuple(self.workloads.values()),
             pods=tuple(self.pods.values()),
             service_key=self.service_key,
             access_key=self.access_key,
+            budget_key=self.budget_key,
+            policies_key=self.policies_key,
+            cluster=self.cluster,
+            fleet=self.fleet,
             state=self.state,
         )
 
@@ -138,7 +148,7 @@ class World:
         db, seen = self.database(), self.observe()
         todo = plan(db, seen)
         for step in todo.steps:
-            self._do(db, step)
+            carry_out(self, db, step)
             self.steps_done += 1
             self.check()
             if self.crash_after is not None:
@@ -174,20 +184,19 @@ class World:
         self.now += timedelta(seconds=seconds)
         for job in list(self.jobs.values()):
             self._advance_job(job)
+        for run in list(self.checks.values()):
+            self._advance_check(run)
         for work in list(self.workloads.values()):
             self._advance_workload(work)
         for pod in list(self.pods.values()):
-            self._advance_pod(pod)
-        for claim in list(self.claims.values()):
-            # As the PVC protection controller does: gone only when no pod names it.
-            if claim.deleting and not self._in_use(claim.name):
-                del self.claims[claim.name]
+            world_pods.advance(self, pod)
+        advance(self)
         self.check()
         self.watch(self)
 
     def delete_pod(self, name: str) -> None:
         """Somebody deletes a pod: it leaves gently, and its Deployment makes another."""
-        self.pods[name] = self._judged(replace(self.pods[name], deleting=True))
+        self.pods[name] = world_pods.judged(self, replace(self.pods[name], deleting=True))
 
     def delete_workload(self, name: str) -> None:
         """Somebody deletes a Deployment."""
@@ -206,106 +215,38 @@ class World:
         writers = [j.claim for j in self.jobs.values() if j.state is JobState.RUNNING]
         if len(writers) != len(set(writers)):
             raise Impossible("two Jobs write one claim")
-        good = (self.status.get("lastGood") or {}).get("claim")
-        if good is not None and (good not in self.claims or self.claims[good].deleting):
-            raise Impossible("the last good release's claim was deleted")
+        check_last_good(self)
 
     def condition(self, kind: str) -> tuple[str, str]:
         """Status and reason of a condition."""
         found = next(c for c in self.status["conditions"] if c["type"] == kind)
         return found["status"], found["reason"]
 
-    def _in_use(self, claim: str) -> bool:
-        by_job = any(j.claim == claim for j in self.jobs.values())
-        used = {w.revision_key for w in self.workloads.values() if claim in (w.claim, w.models_claim)}
-        return by_job or any(p.revision_key in used for p in self.pods.values())
-
-    # One case a step, as in act.py.
-    def _do(self, db: FaceDatabase, step: Step) -> None:  # noqa: C901
-        match step:
-            case EnsureService():
-                objects.service(db)
-                self.service_key = db.service_key
-            case EnsureAccess():
-                self.access_key = access(db)[0]["metadata"]["labels"][names.KEY_LABEL]
-            case DeleteAccess():
-                self.access_key = None
-            case CreateClaim(component=Component.STATE):
-                self.state = self.state or new_claim(db, Component.STATE, self.now)
-            case CreateClaim(component=component):
-                claim_made = new_claim(db, component, self.now)
-                self.claims.setdefault(claim_made.name, claim_made)
-            case StartFetch():
-                self._start(db, step)
-            case MarkVerified(claim=claim, facts=facts):
-                self.claims[claim] = replace(self.claims[claim], verified=facts)
-            case OwnClaim(name=name, owned=owned):
-                self._own(name, owned=owned)
-            case DeleteClaim(name=name):
-                # A claim that is none of these, the users' state say, is a KeyError.
-                self.claims[name] = replace(self.claims[name], deleting=True)
-            case DeleteJob(name=name):
-                self.jobs.pop(name, None)
-            case CreateWorkload():
-                self._create_workload(db, step)
-            case ScaleWorkload(name=name, replicas=replicas):
-                self.workloads[name] = replace(self.workloads[name], replicas=replicas)
-            case DeleteWorkload(name=name):
-                self.delete_workload(name)
-            case SetGate():
-                self._set_gate(step)
-            case _:
-                assert_never(step)
-
-    def _own(self, name: str, *, owned: bool) -> None:
-        if self.state is not None and name == self.state.name:
-            self.state = replace(self.state, owned=owned)
-        else:
-            self.claims[name] = replace(self.claims[name], owned=owned)
-
-    def _start(self, db: FaceDatabase, step: StartFetch) -> None:
-        job = new_job(db, step.component, step.attempt, self.now)
-        if job.name in self.jobs:
-            return
-        if self.claims[job.claim].verified is not None:
-            raise Impossible(f"{job.claim} is verified and would be written again")
-        self.fetched.append(db.version if step.component is Component.RELEASE else "models")
-        self.jobs[job.name] = job
-
-    def _create_workload(self, db: FaceDatabase, step: CreateWorkload) -> None:
-        if self.claims[step.claim].verified is None:
-            raise Impossible(f"{step.claim} is served and was never verified")
-        if self.state is None or (db.sidecar.updates and self.access_key is None):
-            raise Impossible("pods are made before the volume of their state, or their account")
-        work = new_workload(db, step, self.now)
-        self.workloads.setdefault(work.name, work)
-
-    def _set_gate(self, step: SetGate) -> None:
-        pod = self.pods.get(step.pod)
-        if pod is None:
-            return
-        if step.is_open and not pod.containers_ready:
-            raise Impossible(f"the gate of {pod.name} is opened before it is ready")
-        self.pods[pod.name] = self._judged(replace(pod, gate=step.is_open, gate_since=self.now))
-
-    def _judged(self, pod: Pod) -> Pod:
-        ready = pod.containers_ready and pod.gate is True and not pod.deleting
-        since = pod.ready_since if ready == pod.ready else self.now
-        return replace(pod, ready=ready, ready_since=since)
-
     def _advance_job(self, job: FetchJob) -> None:
         if job.state is not JobState.RUNNING or self.now - job.started_at < timedelta(seconds=FETCH_S):
             return
-        version = self.claims[job.claim].version
-        said = good_fetch("models") if version is None else self.fetches(version)
+        if job.component is Component.LOOKUP:
+            said = self.lookups(job.claim)
+        elif job.blocked is not None:
+            return
+        else:
+            version = self.claims[job.claim].version
+            said = good_fetch("models") if version is None else self.fetches(version)
         state = JobState.SUCCEEDED if said is not None and said.ok else JobState.FAILED
         self.jobs[job.name] = replace(job, state=state, finished_at=self.now, outcome=said)
+
+    def _advance_check(self, run: CheckRun) -> None:
+        well = self.checked(run)
+        late = self.now - run.started_at >= timedelta(seconds=FETCH_S)
+        if run.state is JobState.RUNNING and late and well is not None:
+            state = JobState.SUCCEEDED if well else JobState.FAILED
+            self.checks[run.name] = replace(run, state=state, message="as it was told")
 
     def _advance_workload(self, work: Workload) -> None:
         mine = [p for p in self.pods.values() if p.revision_key == work.revision_key]
         live = sorted((p for p in mine if not p.deleting), key=lambda p: p.ready)
         for pod in live[: max(0, len(live) - work.replicas)]:
-            self.pods[pod.name] = self._judged(replace(pod, deleting=True))
+            self.pods[pod.name] = world_pods.judged(self, replace(pod, deleting=True))
             self.left_at[pod.name] = self.now
         for _ in range(work.replicas - len(live)):
             self.born += 1
@@ -313,23 +254,3 @@ class World:
             self.pods[pod.name] = pod
         if work.deleting and not mine:
             del self.workloads[work.name]
-
-    def _advance_pod(self, pod: Pod) -> None:
-        if pod.deleting:
-            if self.now - self.left_at.setdefault(pod.name, self.now) >= timedelta(seconds=LEAVE_S):
-                del self.pods[pod.name]
-            return
-        held = sum(1 for p in self.pods.values() if p.unschedulable is None)
-        if pod.unschedulable is not None:
-            if self.gpus is None or held < self.gpus:
-                # Its clock starts now: created_at stays, ready_since tells of the start until it is ready.
-                self.pods[pod.name] = replace(pod, unschedulable=None, ready_since=self.now)
-            return
-        started = self.now - (pod.ready_since or self.now)
-        work = next(w for w in self.workloads.values() if w.revision_key == pod.revision_key)
-        if pod.ip is None and started >= timedelta(seconds=START_S):
-            self.pods[pod.name] = replace(pod, ip="10.0.0.1")
-        elif not pod.containers_ready and started >= timedelta(seconds=LOAD_S):
-            answer = self.answers(work)
-            ready = answer is not None and answer.ready
-            self.pods[pod.name] = self._judged(replace(pod, containers_ready=ready, answer=answer))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from facedb_operator import names, objects, serving_pods
-from facedb_operator.facts import Answer, Claim, FetchJob, JobState, Pod, Workload
+from facedb_operator import names, objects
+from facedb_operator.facts import Answer, CheckRun, Claim, FetchJob, JobState, Pod, Snapshot, Workload
 from facedb_operator.names import Component
+from facedb_operator.objects import serving_pods
+from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import CreateWorkload
+from facedb_operator.steps import CreateClaim, CreateSnapshot, CreateWorkload, StartCheck, StartLookup
 from facedb_release.outcome import Outcome
 
 
@@ -49,24 +51,28 @@ def good_answer(work: Workload) -> Answer:
     return Answer(True, work.version, work.digest, failed=False, reason="", message="")
 
 
-def new_claim(db: FaceDatabase, component: Component, now: datetime) -> Claim:
+def new_claim(db: FaceDatabase, step: CreateClaim, now: datetime) -> Claim:
     """A claim as the operator's own builder writes it."""
-    meta = objects.claim(db, component)["metadata"]
+    meta = objects.claim(db, step)["metadata"]
     return Claim(
         name=meta["name"],
-        component=component,
+        component=step.component,
         key=meta["labels"].get(names.KEY_LABEL, ""),
         version=meta["labels"].get(names.VERSION_LABEL),
         created_at=now,
         verified=None,
         size=meta["annotations"][names.SIZE_ANNOTATION],
         owned="ownerReferences" in meta,
+        restored_from=meta["annotations"].get(names.SNAPSHOT_ANNOTATION),
+        bound=step.snapshot is None,
     )
 
 
-def new_job(db: FaceDatabase, component: Component, attempt: int, now: datetime) -> FetchJob:
+def new_job(
+    db: FaceDatabase, component: Component, attempt: int, now: datetime, again: Good | None = None
+) -> FetchJob:
     """A Job that has just been created."""
-    meta = objects.fetch_job(db, component, attempt)["metadata"]
+    meta = objects.fetch_job(db, component, attempt, again)["metadata"]
     return FetchJob(
         name=meta["name"],
         key=meta["labels"][names.KEY_LABEL],
@@ -82,6 +88,50 @@ def new_job(db: FaceDatabase, component: Component, attempt: int, now: datetime)
     )
 
 
+def found_lookup(wanted: str) -> Outcome:
+    """A lookup that found what was wanted; ``latest`` and ranges find 2026.02.18."""
+    return outcome(wanted if wanted[:1].isdigit() else "2026.02.18", ok=True, reason="Found")
+
+
+def new_lookup(db: FaceDatabase, step: StartLookup, now: datetime) -> FetchJob:
+    """A lookup Job that has just been created; ``claim`` holds what was wanted."""
+    meta = objects.lookup_job(db, step)["metadata"]
+    return FetchJob(
+        name=meta["name"],
+        key=meta["labels"][names.KEY_LABEL],
+        component=Component.LOOKUP,
+        claim=step.wanted,
+        attempt=step.attempt,
+        state=JobState.RUNNING,
+        started_at=now,
+        finished_at=None,
+        outcome=None,
+        progress=None,
+        blocked=None,
+    )
+
+
+def new_check(db: FaceDatabase, step: StartCheck, now: datetime) -> CheckRun:
+    """A check's Job that has just been created."""
+    meta = objects.check_job(db, step)["metadata"]
+    return CheckRun(meta["name"], step.check.name, step.key, JobState.RUNNING, now, "")
+
+
+def new_snapshot(db: FaceDatabase, step: CreateSnapshot, now: datetime) -> Snapshot:
+    """A snapshot that has just been created."""
+    meta = objects.snapshot(db, step)["metadata"]
+    return Snapshot(
+        name=meta["name"],
+        release_key=meta["labels"][names.KEY_LABEL],
+        version=meta["labels"][names.VERSION_LABEL],
+        verified=step.facts,
+        created_at=now,
+        ready=False,
+        restore_size="1Gi",
+        owned="ownerReferences" in meta,
+    )
+
+
 def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workload:
     """A Deployment that has just been created."""
     meta = serving_pods.deployment(db, step)["metadata"]
@@ -91,9 +141,11 @@ def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workl
         release_key=step.release_key,
         version=step.version,
         digest=step.digest,
-        claim=step.claim,
+        claim=meta["annotations"].get(names.CLAIM_ANNOTATION, ""),
+        snapshot=meta["annotations"].get(names.SNAPSHOT_ANNOTATION, ""),
         models_claim=db.models_claim_name,
         replicas=step.replicas,
+        gated=db.rollout.gated,
         created_at=now,
     )
 

@@ -25,6 +25,7 @@ MODELS_REPOSITORY = "carrotwaxr/stash-sense"
 
 FIRST = "2026.02.12"
 SECOND = "2026.02.18"
+THIRD = "2026.02.24"
 CORRUPT = "2026.03.01"
 NO_ASSET = "2026.03.02"
 INCOMPLETE = "2026.03.03"
@@ -84,7 +85,7 @@ def prepare(folder: Path, enrolled: Sequence[Enrolled], photo: bytes, *, perform
     work = folder.parent / "made"
     archives = {
         version: make_release(work, version, performers=performers, seed=seed, enrolled=enrolled)
-        for seed, version in enumerate((FIRST, SECOND, CORRUPT, INCOMPLETE, MISMATCHED))
+        for seed, version in enumerate((FIRST, SECOND, CORRUPT, INCOMPLETE, MISMATCHED, THIRD))
     }
     archives[CORRUPT] = with_flipped_byte(archives[CORRUPT], "face_arcface.voy")
     archives[INCOMPLETE] = without_member(archives[INCOMPLETE], "face_facenet.voy")

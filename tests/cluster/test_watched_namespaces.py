@@ -16,7 +16,8 @@ pytestmark = pytest.mark.cluster
 @pytest.fixture(scope="module", autouse=True)
 def one_namespace(place: Place, fdb: Database) -> Iterator[None]:
     """The chart with this module's namespace as the only one; afterwards for all again."""
-    install_chart(place.kubernetes, place.images, f"watchNamespaces={{{fdb.namespace}}}")
+    only = f"watchNamespaces={{{fdb.namespace}}}"
+    install_chart(place.kubernetes, place.images, only, "clusterReads=false")
     yield
     install_chart(place.kubernetes, place.images)
 

@@ -23,7 +23,7 @@ B = "2026.02.18"
 
 def test_service_state_and_account_come_first_one_each_pass(world: World) -> None:
     first = [world.one_pass().steps for _ in range(3)]
-    assert first == [(EnsureService(),), (CreateClaim(Component.STATE),), (EnsureAccess(),)]
+    assert first == [(EnsureService(),), (CreateClaim(Component.STATE, "1Gi"),), (EnsureAccess(),)]
 
 
 def test_parts_of_the_access_that_somebody_deleted_come_back(world: World) -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from facedb_operator import names, objects, serving_pods
+from facedb_operator import names, objects
 from facedb_operator.names import Component
+from facedb_operator.objects import serving_pods
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
-from facedb_operator.steps import CreateWorkload
+from facedb_operator.steps import CreateClaim, CreateWorkload
 
 
 def database(spec: dict[str, Any], **metadata: Any) -> FaceDatabase:
@@ -66,7 +67,11 @@ def test_the_release_is_mounted_read_only_where_it_is_served(spec: dict[str, Any
 
 def test_the_owners_labels_are_never_copied(spec: dict[str, Any]) -> None:
     db = database(spec, labels={"argocd.argoproj.io/instance": "apps"})
-    for made in (objects.service(db), objects.claim(db, Component.RELEASE), deployment(db)):
+    for made in (
+        objects.service(db),
+        objects.claim(db, CreateClaim(Component.RELEASE, "4Gi")),
+        deployment(db),
+    ):
         assert "argocd.argoproj.io/instance" not in made["metadata"]["labels"]
         assert made["metadata"]["labels"][names.DATABASE_LABEL] == "stash"
         assert made["metadata"]["ownerReferences"][0]["uid"] == "u-1"
@@ -74,7 +79,7 @@ def test_the_owners_labels_are_never_copied(spec: dict[str, Any]) -> None:
 
 def test_retained_claims_have_no_owner(spec: dict[str, Any]) -> None:
     db = database({**spec, "deletionPolicy": "Retain"})
-    assert "ownerReferences" not in objects.claim(db, Component.RELEASE)["metadata"]
+    assert "ownerReferences" not in objects.claim(db, CreateClaim(Component.RELEASE, "4Gi"))["metadata"]
 
 
 def test_a_token_reaches_the_job_as_a_reference_only(spec: dict[str, Any]) -> None:
@@ -96,14 +101,14 @@ def test_names_are_the_same_for_the_same_release_and_others_for_another(spec: di
 def test_every_name_fits_a_label(spec: dict[str, Any]) -> None:
     db = database(spec, name="a" * 30)
     job = objects.fetch_job(db, Component.RELEASE, 9999)
-    made = (job, deployment(db), objects.claim(db, Component.RELEASE))
+    made = (job, deployment(db), objects.claim(db, CreateClaim(Component.RELEASE, "4Gi")))
     assert all(len(o["metadata"]["name"]) <= 63 - len("-12345") for o in made)
 
 
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"version": ""}, "spec.version"),
+        ({"version": ""}, "spec"),
         ({"source": {}}, "spec.source"),
         ({"models": {"files": []}}, "spec.models.files"),
         ({"rollout": {"drain": "soon"}}, "spec.rollout.drain"),

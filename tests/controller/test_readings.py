@@ -9,15 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb_operator import names
-from facedb_operator.facts import JobState, Verified
-from facedb_operator.readings import (
+from facedb_operator.facts import CheckRun, FetchJob, JobState, Progress, Verified
+from facedb_operator.observe.readings import (
+    JOB_NAME_LABEL,
+    Worker,
     read_claim,
+    read_counted,
     read_job,
     read_pod,
     read_progress,
+    read_storage_class,
+    read_worker,
     read_workload,
-    receipt_from_json,
-    receipt_to_json,
+    with_words,
+    with_worker,
 )
 from world_objects import outcome
 
@@ -62,23 +67,79 @@ def test_a_container_that_is_just_being_created_does_not_wait_for_anything() -> 
     assert read_pod(raw("p", status=pod_status(state=state)), None).waiting is None
 
 
+def fetch(component: str = "release", **parts: Any) -> FetchJob:
+    found = read_job(raw("j", component, **parts))
+    assert isinstance(found, FetchJob)
+    return found
+
+
+def worker(**status: Any) -> Worker:
+    pod = raw("p", status=status)
+    pod["metadata"]["labels"][JOB_NAME_LABEL] = "j"
+    return read_worker(pod)
+
+
+def ended(kind: str, **more: Any) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": "True", "lastTransitionTime": AT, **more}]}
+
+
 def test_a_jobs_verdict_is_its_pods_termination_message() -> None:
     said = outcome("2026.02.12", ok=False, reason="WrongChecksum", permanent=True)
-    ended = {"conditions": [{"type": "Failed", "status": "True", "lastTransitionTime": AT}]}
-    pod = raw("p", status=pod_status(state={"terminated": {"message": said.to_json()}}))
-    job = read_job(raw("j", "release", status=ended), pod, None)
+    pod = worker(**pod_status(state={"terminated": {"message": said.to_json()}}))
+    job = with_worker(fetch(status=ended("Failed")), pod, None)
     assert (job.state, job.outcome) == (JobState.FAILED, said)
 
 
 def test_a_job_that_was_killed_has_no_verdict() -> None:
-    pod = raw("p", status=pod_status(state={"terminated": {"message": "Killed"}}))
-    assert read_job(raw("j", "release", status={}), pod, None).outcome is None
+    pod = worker(**pod_status(state={"terminated": {"message": "Killed"}}))
+    assert with_worker(fetch(status={}), pod, None).outcome is None
 
 
 def test_a_job_whose_pod_cannot_be_scheduled_says_why() -> None:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}
-    job = read_job(raw("j", "release"), raw("p", status={"conditions": [condition]}), None)
+    job = with_worker(fetch(), worker(conditions=[condition]), None)
     assert job.blocked == "Unschedulable: no node"
+
+
+def test_a_jobs_log_is_of_the_pod_that_writes_it() -> None:
+    at = Progress("Downloading", 1, 9, "a")
+    assert with_worker(fetch(), worker(phase="Running"), at).progress == at
+    assert (worker(phase="Running").job, worker(phase="Running").running) == ("j", True)
+    assert worker(phase="Failed").ended
+
+
+def test_a_lookup_is_a_job_that_answers_like_a_fetch() -> None:
+    said = outcome("2026.02.12", ok=True)
+    pod = worker(phase="Succeeded", **pod_status(state={"terminated": {"message": said.to_json()}}))
+    job = with_worker(fetch("lookup", status=ended("Complete")), pod, None)
+    assert (job.component, job.state, job.outcome) == (names.Component.LOOKUP, JobState.SUCCEEDED, said)
+
+
+@pytest.mark.parametrize(
+    ("pod", "message"),
+    [
+        pytest.param(None, "DeadlineExceeded: too slow", id="no pod is left: the Job's own words"),
+        pytest.param("recall 0.91 < 0.99", "recall 0.91 < 0.99", id="its last words"),
+    ],
+)
+def test_a_check_says_why_it_failed(pod: str | None, message: str) -> None:
+    body = raw("j", "check", status=ended("Failed", message="DeadlineExceeded: too slow"))
+    body["metadata"]["annotations"] = {names.CHECK_ANNOTATION: "recall"}
+    check = read_job(body)
+    assert isinstance(check, CheckRun)
+    state = {"terminated": {"message": pod}}
+    found = with_words(check, worker(phase="Failed", **pod_status(state=state)) if pod else None)
+    assert (found.check, found.key, found.state, found.message) == ("recall", "k1", JobState.FAILED, message)
+
+
+def test_a_storage_class_tells_who_makes_its_volumes_and_when() -> None:
+    body: dict[str, Any] = {
+        "metadata": {"name": "fast", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
+        "provisioner": "csi.example.com",
+        "volumeBindingMode": "WaitForFirstConsumer",
+    }
+    found = read_storage_class(body)
+    assert (found.driver, found.default, found.waits_for_consumer) == ("csi.example.com", True, True)
 
 
 def test_the_last_progress_line_counts() -> None:
@@ -101,13 +162,15 @@ def test_any_log_is_read_without_an_error(log: str) -> None:
     st.builds(Verified, st.none() | st.text(), st.none() | st.text(), st.none(), st.integers(), st.integers())
 )
 def test_a_claims_receipt_survives_its_annotation(facts: Verified) -> None:
-    assert receipt_from_json(receipt_to_json(facts)) == facts
+    assert Verified.from_json(facts.to_json()) == facts
 
 
 def test_claims_and_deployments_carry_what_they_are_for() -> None:
     claim = read_claim(raw("c", "release", spec={}))
     assert (claim.key, claim.version, claim.verified, claim.owned) == ("k1", "2026.02.12", None, False)
-    work = raw("w", spec={"replicas": 2})
+    template = {"spec": {"readinessGates": [{"conditionType": names.SERVING_GATE}]}}
+    work = raw("w", spec={"replicas": 2, "template": template}, status={"replicas": 1})
     work["metadata"]["annotations"] = {names.CLAIM_ANNOTATION: "c", names.DIGEST_ANNOTATION: "sha256:ab"}
     found = read_workload(work)
     assert (found.claim, found.digest, found.replicas) == ("c", "sha256:ab", 2)
+    assert read_counted(work).pods == 1

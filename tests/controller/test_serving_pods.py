@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from facedb_operator import objects, serving_pods
-from facedb_operator.access import access
+from facedb_operator import objects
 from facedb_operator.names import Component
+from facedb_operator.objects import serving_pods
+from facedb_operator.objects.access import access
 from facedb_operator.spec import FaceDatabase, parse_spec
-from facedb_operator.steps import CreateWorkload
+from facedb_operator.steps import CreateClaim, CreateWorkload
 
 Json = dict[str, Any]
 
@@ -77,7 +78,7 @@ def test_the_users_state_is_one_volume_for_every_release_and_revision(spec: Json
 
 def test_the_golden_claim_of_the_users_state(spec: Json) -> None:
     db = database(spec, state={"size": "2Gi", "storageClassName": "fast"})
-    claim = objects.claim(db, Component.STATE)
+    claim = objects.claim(db, CreateClaim(Component.STATE, db.sidecar.state.size))
     assert claim["metadata"]["name"] == "stash-state"
     assert claim["metadata"]["labels"]["app.kubernetes.io/component"] == "state"
     assert claim["spec"] == {
@@ -94,7 +95,10 @@ def test_only_its_own_field_lets_the_users_state_go_with_the_database(
 ) -> None:
     state = {"deletionPolicy": state_policy} if state_policy else {}
     db = database({**spec, "deletionPolicy": database_policy}, state=state)
-    assert ("ownerReferences" in objects.claim(db, Component.STATE)["metadata"]) is owned
+    assert (
+        "ownerReferences"
+        in objects.claim(db, CreateClaim(Component.STATE, db.sidecar.state.size))["metadata"]
+    ) is owned
 
 
 def test_a_fetch_job_goes_where_the_state_is_and_cannot_see_it(spec: Json) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedb_operator.events import events_of
 from facedb_operator.names import Condition
 from facedb_operator.status import invalid_status, merge_conditions
+from facedb_operator.status.events import events_of
 from world import World
 from world_objects import outcome
 

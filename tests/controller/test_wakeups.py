@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedb_operator.staging import retry_delay
+from facedb_operator.plan.staging import retry_delay
 from facedb_operator.wakeups import Gone, Key, Wakeups
+from virtual_time import play
 
 KEY = ("default", "stash")
 
@@ -104,6 +106,26 @@ def test_a_database_that_is_gone_ends_its_loop_and_may_come_back() -> None:
         return seen
 
     assert asyncio.run(story()) == [KEY, KEY]
+
+
+def test_news_do_not_cut_short_what_a_busy_server_asks_to_wait() -> None:
+    async def story() -> list[float]:
+        times: list[float] = []
+
+        async def reconcile(key: Key) -> timedelta | None:
+            times.append(asyncio.get_running_loop().time())
+            wakeups.wake(key)
+            raise RuntimeError("429")
+
+        wakeups = Wakeups(reconcile, lambda error: 30.0)
+        wakeups.wake(KEY)
+        await asyncio.sleep(100)
+        await wakeups.stop()
+        return times
+
+    times = play(story())
+    assert len(times) == 4
+    assert all(later - earlier >= 30 for earlier, later in pairwise(times))
 
 
 @given(st.integers(min_value=1, max_value=10_000))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,10 +14,12 @@ import pytest
 
 from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.fetching.fetch import fetch
+from facedb_release.fetching.lookup import look_up
+from facedb_release.fetching.remote import Tally
 from facedb_release.network import Client
 from facedb_release.sources.offers import Asset, Oci, available, named, resolve, sibling
 from facedb_release.transport import Patience, open_client, request
-from facedb_release.version import parse_version
+from facedb_release.version import Latest, parse_version
 from registry import INDEX, MANIFEST, PASSWORD, USER, Registry, registry
 from release_server import ReleaseServer
 
@@ -93,6 +96,16 @@ def test_a_release_is_fetched_from_a_registry(opened: Registry, wanted: Wanted, 
 
     done = fetch(wanted(source=Oci(f"http://{opened.host}/whole/data:{{version}}")))
     assert done.receipt.version == VERSION
+
+
+def test_a_lookup_measures_what_is_in_a_registry(opened: Registry, client: Client, good: Path) -> None:
+    opened.push("measured/data", VERSION, {good.name: good.read_bytes()})
+
+    source = Oci(f"http://{opened.host}/measured/data:{{version}}")
+    found = look_up(source, Latest(), "latest", client, PATIENCE, Tally())
+    assert (found.version.text, found.bytes_total) == (VERSION, good.stat().st_size)
+    assert found.bytes_unpacked is not None
+    assert found.digest == "sha256:" + hashlib.sha256(good.read_bytes()).hexdigest()
 
 
 def test_the_archive_is_the_layer_with_its_title_and_patches_are_others(

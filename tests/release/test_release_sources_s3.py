@@ -14,11 +14,13 @@ import pytest
 
 from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.fetching.fetch import fetch
+from facedb_release.fetching.lookup import look_up
+from facedb_release.fetching.remote import Tally
 from facedb_release.network import Client
 from facedb_release.sources.offers import S3, Asset, available, named, resolve, sibling
 from facedb_release.sources.s3 import Signature
 from facedb_release.transport import Patience, Refused, open_client, request
-from facedb_release.version import parse_version
+from facedb_release.version import Latest, parse_version
 from s3_server import SECRET, USER, S3Server, s3_server
 
 from .conftest import VERSION, Wanted
@@ -75,6 +77,15 @@ def test_a_release_is_fetched_from_a_bucket(s3: S3Server, wanted: Wanted, good: 
     source = S3("whole", "/a/b/", key_pattern=f"{{version}}/{good.name}", endpoint=s3.url)
 
     assert fetch(wanted(source=source)).receipt.version == VERSION
+
+
+def test_a_lookup_measures_what_is_in_a_bucket(s3: S3Server, client: Client, good: Path) -> None:
+    s3.put("measured", good.name, good.read_bytes())
+
+    found = look_up(S3("measured", endpoint=s3.url), Latest(), "latest", client, PATIENCE, Tally())
+    assert (found.version.text, found.bytes_total) == (VERSION, good.stat().st_size)
+    assert found.bytes_unpacked is not None
+    assert found.published_at is not None
 
 
 def test_keys_name_the_versions_newest_first(s3: S3Server, client: Client) -> None:

@@ -68,6 +68,11 @@ def test_what_is_no_calendar_version_is_refused(text: str) -> None:
         file=MAYBE,
         expected=MAYBE,
         found=MAYBE,
+        signed_by=MAYBE,
+        bytes_unpacked=st.none() | st.integers(0, 2**63),
+        name=MAYBE,
+        url=MAYBE,
+        published_at=MAYBE,
     )
 )
 def test_an_outcome_always_fits_the_termination_message_and_reads_back(outcome: Outcome) -> None:
@@ -75,13 +80,25 @@ def test_an_outcome_always_fits_the_termination_message_and_reads_back(outcome: 
 
     assert len(text.encode()) <= MAX_BYTES
     back = Outcome.from_json(text)
-    assert (back.ok, back.permanent, back.bytes_total) == (outcome.ok, outcome.permanent, outcome.bytes_total)
+    assert (back.ok, back.permanent) == (outcome.ok, outcome.permanent)
+    sizes = back.bytes_total, back.bytes_unpacked
+    assert sizes == (outcome.bytes_total, outcome.bytes_unpacked)
     assert back.to_json() == text
 
 
 def test_an_outcome_that_fits_comes_back_whole() -> None:
     outcome = Outcome(
-        True, "Fetched", "Fine: ✓", False, version="2026.02.18", warnings=("one", "two"), seconds=1.5
+        True,
+        "Found",
+        "Fine: ✓",
+        False,
+        version="2026.02.18",
+        warnings=("one", "two"),
+        seconds=1.5,
+        bytes_unpacked=5,
+        name="February",
+        url="https://example.org/a.zip",
+        published_at="2026-02-18T12:00:00+00:00",
     )
 
     assert Outcome.from_json(outcome.to_json()) == outcome

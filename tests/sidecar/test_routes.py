@@ -37,9 +37,12 @@ def test_ready_names_what_is_loaded(client: TestClient, engine: Engine) -> None:
         "face_count": engine.catalog.face_count,
         "device": {"requested": "cpu", "provider": "CPUExecutionProvider"},
         "self_check": {"passed": True, "checked": engine.checked},
+        "recall": 1.0,
+        "query_ms": round(engine.quality.query_ms, 3),
         "search": "wide",
         "warnings": said["warnings"],
     }
+    assert said["query_ms"] > 0
 
 
 def test_health_and_info_have_the_contracts_fields(client: TestClient, engine: Engine) -> None:

@@ -1,7 +1,8 @@
 """The only writer: one step → one API call, or few, safe to repeat.
 
-Objects are made by server-side apply under a fixed field manager, so a second try finds the first. Called
-only by ``handlers.reconcile``.
+Objects are made by server-side apply under a fixed field manager, so a second try finds the first. Every
+writer tells what it wrote, so that the next pass begins only when the store has seen it. Called only by
+``reconcile``.
 """
 
 import logging
@@ -9,162 +10,200 @@ from datetime import datetime
 from typing import Any, assert_never
 
 from kubernetes.aio.client import ApiException
-from kubernetes.aio.dynamic import DynamicClient
 
-from facedb_operator import names, objects, serving_pods
-from facedb_operator.access import access
-from facedb_operator.readings import receipt_to_json
+from facedb_operator import names, objects
+from facedb_operator.kinds import (
+    ACCESS,
+    BUDGET,
+    CLAIM,
+    DATABASE,
+    DEPLOYMENT,
+    EVENT,
+    JOB,
+    POD,
+    SNAPSHOT,
+    Kind,
+    kind_of,
+)
+from facedb_operator.kube import NOT_FOUND, STRATEGIC, Kube
+from facedb_operator.observe.store import Write
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
     CreateClaim,
+    CreateSnapshot,
     CreateWorkload,
     DeleteAccess,
+    DeleteBudget,
     DeleteClaim,
     DeleteJob,
+    DeleteSnapshot,
     DeleteWorkload,
     EnsureAccess,
+    EnsureBudget,
+    EnsurePolicies,
     EnsureService,
     MarkVerified,
     OwnClaim,
+    OwnSnapshot,
+    RestoreClaim,
     ScaleWorkload,
     SetGate,
+    StartCheck,
     StartFetch,
+    StartLookup,
     Step,
 )
 
 log = logging.getLogger(__name__)
 
-NOT_FOUND = 404
-MERGE = "application/merge-patch+json"
-STRATEGIC = "application/strategic-merge-patch+json"
-CLAIM = ("v1", "PersistentVolumeClaim")
-JOB = ("batch/v1", "Job")
-DEPLOYMENT = ("apps/v1", "Deployment")
-POD = ("v1", "Pod")
+CONFLICT = 409
 
-Kind = tuple[str, str]
+Writes = tuple[Write, ...]
 
 
 # One case a step: a table, however long.
-async def act(kube: DynamicClient, db: FaceDatabase, step: Step, now: datetime) -> None:  # noqa: C901
+async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes:  # noqa: C901
     """Carry out one step.
 
+    Returns:
+        What was written, of the kinds that the store follows.
+
     Raises:
-        kubernetes.aio.client.ApiException: the API server refused or failed; the next pass tries again.
+        ApiException, aiohttp.ClientError, TimeoutError: the API server refused or failed; the next pass
+            tries again.
     """
     match step:
         case EnsureService():
-            await apply(kube, objects.service(db))
+            return await apply(kube, objects.service(db))
         case EnsureAccess():
-            for manifest in access(db):
-                await apply(kube, manifest)
+            return await apply(kube, *objects.access(db))
         case DeleteAccess():
-            for manifest in reversed(access(db)):
-                await _delete(
-                    kube, (manifest["apiVersion"], manifest["kind"]), db, manifest["metadata"]["name"]
-                )
-        case CreateClaim(component=component):
-            await apply(kube, objects.claim(db, component))
-        case StartFetch(component=component, attempt=attempt):
-            await apply(kube, objects.fetch_job(db, component, attempt))
+            return await _delete_access(kube, db)
+        case EnsureBudget():
+            return await apply(kube, objects.budget(db))
+        case DeleteBudget():
+            return await _delete(kube, BUDGET, db, db.name)
+        case EnsurePolicies():
+            return await apply(kube, *objects.policies(db))
+        case CreateClaim():
+            return await apply(kube, objects.claim(db, step))
+        case RestoreClaim():
+            return await apply(kube, objects.restored_claim(db, step))
+        case CreateSnapshot():
+            return await apply(kube, objects.snapshot(db, step))
+        case DeleteSnapshot(name=name):
+            return await _delete(kube, SNAPSHOT, db, name)
+        case StartLookup():
+            return await apply(kube, objects.lookup_job(db, step))
+        case StartCheck():
+            return await apply(kube, objects.check_job(db, step))
+        case StartFetch(component=component, attempt=attempt, again=again):
+            return await apply(kube, objects.fetch_job(db, component, attempt, again))
         case CreateWorkload():
-            await apply(kube, serving_pods.deployment(db, step))
+            return await apply(kube, objects.deployment(db, step))
         case MarkVerified(claim=claim, facts=facts):
-            note = {names.RECEIPT_ANNOTATION: receipt_to_json(facts)}
-            await _patch(kube, CLAIM, db, claim, {"metadata": {"annotations": note}})
+            note = {names.RECEIPT_ANNOTATION: facts.to_json()}
+            return await _patch(kube, CLAIM, db, claim, {"metadata": {"annotations": note}})
         case OwnClaim(name=name, owned=owned):
-            owners = [dict(names.owner_reference(db.name, db.uid))] if owned else None
-            await _patch(kube, CLAIM, db, name, {"metadata": {"ownerReferences": owners}})
+            return await _patch(kube, CLAIM, db, name, _owners(db, owned=owned))
+        case OwnSnapshot(name=name, owned=owned):
+            return await _patch(kube, SNAPSHOT, db, name, _owners(db, owned=owned))
         case ScaleWorkload(name=name, replicas=replicas):
-            await _patch(kube, DEPLOYMENT, db, name, {"spec": {"replicas": replicas}})
+            return await _patch(kube, DEPLOYMENT, db, name, {"spec": {"replicas": replicas}})
         case SetGate():
-            await _set_gate(kube, db, step, now)
+            return await _set_gate(kube, db, step, now)
         case DeleteJob(name=name):
-            await _delete(kube, JOB, db, name)
+            return await _delete(kube, JOB, db, name)
         case DeleteWorkload(name=name):
-            await _delete(kube, DEPLOYMENT, db, name)
+            return await _delete(kube, DEPLOYMENT, db, name)
         case DeleteClaim(name=name):
-            await _delete(kube, CLAIM, db, name)
+            return await _delete(kube, CLAIM, db, name)
         case _:
             assert_never(step)
 
 
-async def apply(kube: DynamicClient, manifest: dict[str, Any]) -> None:
-    """Server-side apply of a whole object that we own."""
-    resource = await kube.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
-    await resource.server_side_apply(
-        body=manifest,
-        namespace=manifest["metadata"]["namespace"],
-        field_manager=names.FIELD_MANAGER,
-        force_conflicts=True,
-    )
+async def apply(kube: Kube, *manifests: dict[str, Any]) -> Writes:
+    """Server-side apply of whole objects that we own, one after the other."""
+    writes = [_written(kind_of(each), await kube.apply(kind_of(each), each)) for each in manifests]
+    return tuple(write for write in writes if write.kind not in ACCESS)
 
 
-async def write_status(kube: DynamicClient, namespace: str, name: str, status: dict[str, Any]) -> None:
+async def write_status(kube: Kube, namespace: str, name: str, status: dict[str, Any]) -> Writes:
     """Server-side apply of the whole status: what is no longer in it disappears."""
-    resource = await kube.resources.get(api_version=names.API_VERSION, kind=names.KIND)
     body = {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": DATABASE.api,
+        "kind": DATABASE.name,
         "metadata": {"name": name, "namespace": namespace},
         "status": status,
     }
-    await resource.subresources["status"].server_side_apply(
-        body=body,
-        name=name,
-        namespace=namespace,
-        field_manager=names.FIELD_MANAGER,
-        force_conflicts=True,
-    )
+    return (_written(DATABASE, await kube.apply(DATABASE, body, "status")),)
 
 
-async def write_event(kube: DynamicClient, event: dict[str, Any]) -> None:
-    """Create an Event; one that the API server does not take is only a message lost."""
-    resource = await kube.resources.get(api_version="v1", kind="Event")
+async def write_event(kube: Kube, event: dict[str, Any]) -> None:
+    """Create an Event, or raise the count of the one of this name.
+
+    One that the API server does not take is only a message lost.
+    """
     try:
-        await resource.create(body=event, namespace=event["metadata"]["namespace"])
+        await kube.create(EVENT, event)
     except ApiException as error:
-        log.warning("An Event was not taken: %s", error.reason, extra={"event": event["reason"]})
+        if error.status == CONFLICT:
+            await _repeat_event(kube, event)
+        else:
+            log.warning("An Event was not taken: %s", error.reason, extra={"event": event["reason"]})
 
 
-async def _set_gate(kube: DynamicClient, db: FaceDatabase, step: SetGate, now: datetime) -> None:
+async def _repeat_event(kube: Kube, event: dict[str, Any]) -> None:
+    """Say it again. The first change brings the old count back: no right to read Events is needed."""
+    meta = event["metadata"]
+    news = {key: event[key] for key in ("message", "lastTimestamp")}
+    try:
+        found = await kube.patch(EVENT, meta["namespace"], meta["name"], news)
+        more = {"count": found.get("count", 1) + 1}
+        await kube.patch(EVENT, meta["namespace"], meta["name"], more)
+    except ApiException as error:
+        log.warning("An Event was not repeated: %s", error.reason, extra={"event": event["reason"]})
+
+
+async def _set_gate(kube: Kube, db: FaceDatabase, step: SetGate, now: datetime) -> Writes:
     condition = {
         "type": names.SERVING_GATE,
         "status": "True" if step.is_open else "False",
         "reason": step.reason,
         "lastTransitionTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    resource = await kube.resources.get(api_version="v1", kind="Pod")
+    body = {"status": {"conditions": [condition]}}
     try:
         # Strategic merge: the kubelet owns the other conditions of the same list.
-        await resource.subresources["status"].patch(
-            body={"status": {"conditions": [condition]}},
-            name=step.pod,
-            namespace=db.namespace,
-            content_type=STRATEGIC,
-            field_manager=names.FIELD_MANAGER,
-        )
+        found = await kube.patch(POD, db.namespace, step.pod, body, content=STRATEGIC, sub="status")
     except ApiException as error:
+        if error.status != NOT_FOUND:
+            raise
         # The pod went away since it was observed: there is no traffic to switch.
-        if error.status != NOT_FOUND:
-            raise
+        return (Write(POD, db.namespace, step.pod, None),)
+    return (_written(POD, found),)
 
 
-async def _patch(kube: DynamicClient, kind: Kind, db: FaceDatabase, name: str, body: dict[str, Any]) -> None:
-    resource = await kube.resources.get(api_version=kind[0], kind=kind[1])
-    await resource.patch(
-        body=body,
-        name=name,
-        namespace=db.namespace,
-        content_type=MERGE,
-        field_manager=names.FIELD_MANAGER,
-    )
+async def _patch(kube: Kube, kind: Kind, db: FaceDatabase, name: str, body: dict[str, Any]) -> Writes:
+    return (_written(kind, await kube.patch(kind, db.namespace, name, body)),)
 
 
-async def _delete(kube: DynamicClient, kind: Kind, db: FaceDatabase, name: str) -> None:
-    resource = await kube.resources.get(api_version=kind[0], kind=kind[1])
-    try:
-        await resource.delete(name=name, namespace=db.namespace, body={"propagationPolicy": "Background"})
-    except ApiException as error:
-        if error.status != NOT_FOUND:
-            raise
+async def _delete(kube: Kube, kind: Kind, db: FaceDatabase, name: str) -> Writes:
+    await kube.delete(kind, db.namespace, name)
+    return (Write(kind, db.namespace, name, None),)
+
+
+async def _delete_access(kube: Kube, db: FaceDatabase) -> Writes:
+    for manifest in reversed(objects.access(db)):
+        await kube.delete(kind_of(manifest), db.namespace, manifest["metadata"]["name"])
+    return ()
+
+
+def _owners(db: FaceDatabase, *, owned: bool) -> dict[str, Any]:
+    owners = [dict(names.owner_reference(db.name, db.uid))] if owned else None
+    return {"metadata": {"ownerReferences": owners}}
+
+
+def _written(kind: Kind, found: dict[str, Any]) -> Write:
+    meta = found["metadata"]
+    return Write(kind, meta["namespace"], meta["name"], int(meta["resourceVersion"]))

@@ -3,7 +3,8 @@
 ``observe.py`` fills them, ``plan.py`` and ``status.py`` read them. ``Observed.now`` is the only clock.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -22,6 +23,16 @@ class Verified:
     bytes_downloaded: int
     warnings: tuple[str, ...] = ()
 
+    def to_json(self) -> str:
+        """The annotation that carries it."""
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Verified":
+        """Read what ``to_json`` wrote."""
+        raw = json.loads(text)
+        return cls(**{**raw, "warnings": tuple(raw.get("warnings", ()))})
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -39,6 +50,41 @@ class Claim:
     size: str = ""
     owned: bool = True
     deleting: bool = False
+    restored_from: str | None = None
+    bound: bool = True
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A VolumeSnapshot of a release's verified claim. ``error`` is the driver's word.
+
+    It carries the claim's verdict, so that what is restored from it need not be fetched or judged again.
+    """
+
+    name: str
+    release_key: str
+    version: str
+    verified: Verified
+    created_at: datetime
+    ready: bool
+    error: str | None = None
+    restore_size: str | None = None
+    owned: bool = True
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What the cluster can do for this database's storage class.
+
+    Attributes:
+        snapshot_class: the VolumeSnapshotClass to use; None where there is no snapshot API, or no class
+            for the driver of the storage class.
+        waits_for_consumer: the volume is made where its first pod lands.
+    """
+
+    snapshot_class: str | None = None
+    waits_for_consumer: bool = True
 
 
 class JobState(Enum):
@@ -79,7 +125,12 @@ class FetchJob:
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment of ours: one revision (release and pod template)."""
+    """A Deployment of ours: one revision (release and pod template).
+
+    ``snapshot``: the VolumeSnapshot from which each pod makes a volume of its own (PerPod); ``claim`` is
+    empty then. Otherwise all pods mount ``claim``. ``gated``: its pods have the readiness gate; without it
+    they take traffic as soon as they are ready.
+    """
 
     name: str
     revision_key: str
@@ -91,11 +142,18 @@ class Workload:
     replicas: int
     created_at: datetime
     deleting: bool = False
+    snapshot: str = ""
+    gated: bool = True
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a pod's ``/ready`` said."""
+    """What a pod's ``/ready`` said.
+
+    Attributes:
+        recall: the share of stored faces that found themselves at load, 0 to 1.
+        query_ms: milliseconds of one query of that self-check, the median.
+    """
 
     ready: bool
     version: str | None
@@ -103,11 +161,16 @@ class Answer:
     failed: bool
     reason: str
     message: str
+    recall: float | None = None
+    query_ms: float | None = None
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A sidecar pod. ``gate`` is the readiness gate's condition, None before it was ever set."""
+    """A sidecar pod. ``gate`` is the readiness gate's condition, None before it was ever set.
+
+    ``started_at`` is when its container last started: a gate that was opened before that is to be closed.
+    """
 
     name: str
     revision_key: str
@@ -124,6 +187,33 @@ class Pod:
     last_exit: str | None
     answer: Answer | None
     deleting: bool = False
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class CheckRun:
+    """A Job of ``rollout.checks``: one check of one revision at one moment of its rollout."""
+
+    name: str
+    check: str
+    key: str
+    state: JobState
+    started_at: datetime
+    message: str
+    deleting: bool = False
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """Other databases' rollouts, where the operator's settings spread them.
+
+    Attributes:
+        may_begin: whether a new rollout may begin now.
+        message: why not, for people.
+    """
+
+    may_begin: bool = True
+    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,16 +227,39 @@ class Observed:
 
     now: datetime
     claims: tuple[Claim, ...] = ()
+    snapshots: tuple[Snapshot, ...] = ()
     jobs: tuple[FetchJob, ...] = ()
+    checks: tuple[CheckRun, ...] = ()
     workloads: tuple[Workload, ...] = ()
     pods: tuple[Pod, ...] = ()
     service_key: str | None = None
     access_key: str | None = None
+    # Of the PodDisruptionBudget and of the NetworkPolicies, as service_key.
+    budget_key: str | None = None
+    policies_key: str | None = None
+    # Whether the operator's settings ask for NetworkPolicies.
+    wants_policies: bool = False
     state: Claim | None = None
+    cluster: Cluster = Cluster()
+    fleet: Fleet = Fleet()
 
     def claim(self, name: str) -> Claim | None:
         """The claim of this name, unless it is going away."""
         return next((c for c in self.claims if c.name == name and not c.deleting), None)
+
+    @property
+    def fetches(self) -> tuple[FetchJob, ...]:
+        """Jobs that write to claims."""
+        return tuple(j for j in self.jobs if j.component in (Component.RELEASE, Component.MODELS))
+
+    @property
+    def lookups(self) -> tuple[FetchJob, ...]:
+        """Jobs that ask a source what there is; they write to nothing."""
+        return tuple(j for j in self.jobs if j.component is Component.LOOKUP)
+
+    def snapshot(self, release_key: str) -> Snapshot | None:
+        """The snapshot of this release, unless it is going away."""
+        return next((s for s in self.snapshots if s.release_key == release_key and not s.deleting), None)
 
     def workload(self, revision_key: str) -> Workload | None:
         """The Deployment of this revision, unless it is going away."""

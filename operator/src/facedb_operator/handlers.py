@@ -1,102 +1,144 @@
-"""kopf glue: events wake a database's loop, and nothing else happens here.
+"""The process: kopf starts and ends it and serves its liveness; here everything is put together.
 
-Run with ``python -m facedb_operator``. No handler keeps state on the resource: no kopf annotations, no
-finalizer, so a FaceDatabase can always be deleted, even while no operator runs.
+Run with ``python -m facedb_operator``. The store's news wake a database's loop, and nothing else happens.
+Nothing keeps state on the resource: no kopf annotations, no finalizer, so a FaceDatabase can always be
+deleted, even while no operator runs. Why kopf does not watch: see ``observe/watching.py``.
 """
 
 import asyncio
+import logging
+import os
+import signal
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-import httpx
+import aiohttp
 import kopf
 import prometheus_client
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient
-from kubernetes.aio.dynamic import DynamicClient
 
-from facedb_operator import leadership, names
+from facedb_operator import leadership
+from facedb_operator.fleet import Admission
+from facedb_operator.kinds import DATABASE
+from facedb_operator.kube import Kube, retry_after
+from facedb_operator.observe import Observer
+from facedb_operator.observe.answers import over
+from facedb_operator.observe.store import Key, Store
+from facedb_operator.observe.watching import Watches
 from facedb_operator.reconcile import Reconciler
 from facedb_operator.settings import Settings
-from facedb_operator.wakeups import Key, Wakeups
+from facedb_operator.wakeups import Wakeups
 
-OURS: dict[str, Any] = {names.DATABASE_LABEL: kopf.PRESENT, names.MANAGED_BY_LABEL: names.MANAGED_BY}
-# Two missed passes of an idle loop: a watcher or the loop itself has died quietly.
+# Two missed passes of an idle loop: the loops have died quietly.
 STALE_AFTER_S = 180.0
+# A watch ends and begins again within ten minutes, whatever happens: an older one hangs.
+DEAF_AFTER_S = 900.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Running:
+    """All that runs, for the probes and the end."""
+
+    api: ApiClient
+    http: aiohttp.ClientSession
+    watches: Watches
+    wakeups: Wakeups
+    leading: asyncio.Event
+    tasks: tuple[asyncio.Task[None], ...]
 
 
 @kopf.on.startup()
 async def start(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
-    """Connect, stand for election, and begin to act once elected."""
+    """Connect, follow everything, stand for election, and begin to act once elected."""
     own = Settings.from_env()
     settings.peering.standalone = True
-    settings.persistence.finalizer = f"{names.GROUP}/finalizer"
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=names.GROUP)
     settings.posting.enabled = False
-    settings.scanning.disabled = bool(own.namespaces)
-    # Watches that hang on a dead connection end and begin again.
-    settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 360
+    # kopf has nothing to watch, so it need not look which resources and namespaces there are.
+    settings.scanning.disabled = True
     await _load_config()
-    memo.api = ApiClient()
-    memo.http = httpx.AsyncClient(trust_env=False)
-    # kopf hands each resource a shallow copy of this memo: what hangs on it is shared.
-    memo.seen = {}
-    kube = await DynamicClient(memo.api)
-    reconcile = Reconciler(kube, memo.http, own.sidecar_image)
-    leading, memo.election = leadership.elect(memo.api, own.own_namespace, own.identity)
-
-    async def when_leading(key: Key) -> Any:
-        await leading.wait()
-        return await reconcile(key)
-
-    memo.wakeups = Wakeups(when_leading)
-    memo.leading = leading
+    memo.running = _run(own, ApiClient(), aiohttp.ClientSession(trust_env=False))
     if own.metrics_port:
         prometheus_client.start_http_server(own.metrics_port)
+
+
+def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
+    kube = Kube(api)
+    # Both are made below, and nothing is told before they are.
+    store = Store(lambda key: _tell(key, observer, wakeups))
+    watches = Watches(kube, store, own.namespaces, policies=own.network_policies)
+    observer = Observer(kube, over(http), store, watches, policies=own.network_policies)
+    admission = Admission(own.fleet, lambda key: wakeups.wake(key))
+    reconcile = Reconciler(kube, store, observer, admission, own.sidecar_image)
+    leading, election = leadership.elect(kube, own.own_namespace, own.identity)
+    begun = asyncio.Event()
+
+    async def when_begun(key: Key) -> timedelta | None:
+        await begun.wait()
+        return await reconcile(key)
+
+    async def begin() -> None:
+        await watches.ready()
+        await leading.wait()
+        for key in store.databases():
+            found = store.one(DATABASE, key, key[1])
+            admission.saw(key, (found.fact.body().get("status") or {}) if found else {})
+        log.info("All is listed, and this operator leads: %d databases", len(store.databases()))
+        begun.set()
+
+    wakeups = Wakeups(when_begun, retry_after)
+    watches.start(_end)
+    beginning = asyncio.create_task(begin(), name="begin")
+    return Running(api, http, watches, wakeups, leading, (election, beginning))
+
+
+def _tell(key: Key, observer: Observer, wakeups: Wakeups) -> None:
+    """Something is new about a database; classes of storage are nobody's, and read in the next pass."""
+    if key[1]:
+        observer.fresh.changed(key)
+        wakeups.wake(key)
+
+
+def _end(task: asyncio.Task[None]) -> None:
+    """A watch has ended, which only a fault of ours does: better a restart than a deaf operator."""
+    if task.cancelled():
+        return
+    log.error("%s has ended", task.get_name(), exc_info=task.exception())
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 @kopf.on.cleanup()
 async def stop(memo: Any, **_: Any) -> None:
     """End the loops and close the connections."""
-    await memo.wakeups.stop()
-    memo.election.cancel()
-    await asyncio.gather(memo.election, return_exceptions=True)
-    await memo.http.aclose()
-    await memo.api.close()
-
-
-@kopf.on.event(names.GROUP, names.VERSION, names.PLURAL)
-async def database_changed(event: Any, body: kopf.Body, memo: Any, **_: Any) -> None:
-    """A user's change wakes the loop; our own status writes do not."""
-    meta = body["metadata"]
-    key = (meta["namespace"], meta["name"])
-    if event["type"] == "DELETED":
-        memo.seen.pop(key, None)
-        return
-    now = (meta["uid"], meta.get("generation"), dict(meta.get("annotations") or {}))
-    if memo.seen.get(key) != now:
-        memo.seen[key] = now
-        memo.wakeups.wake(key)
-
-
-@kopf.on.event("", "v1", "pods", labels=OURS)
-@kopf.on.event("", "v1", "persistentvolumeclaims", labels=OURS)
-@kopf.on.event("", "v1", "services", labels=OURS)
-@kopf.on.event("apps", "v1", "deployments", labels=OURS)
-@kopf.on.event("batch", "v1", "jobs", labels=OURS)
-async def child_changed(body: kopf.Body, memo: Any, **_: Any) -> None:
-    """Whatever happens to a child wakes its database."""
-    meta = body["metadata"]
-    memo.wakeups.wake((meta["namespace"], meta["labels"][names.DATABASE_LABEL]))
+    running: Running = memo.running
+    await running.wakeups.stop()
+    await running.watches.stop()
+    for task in running.tasks:
+        task.cancel()
+    await asyncio.gather(*running.tasks, return_exceptions=True)
+    await running.http.close()
+    await running.api.close()
 
 
 @kopf.on.probe(id="seconds_since_last_pass")
 async def last_pass(memo: Any, **_: Any) -> float:
     """Age of the last pass; fails, so that the liveness probe does, when the loops stand still."""
-    age = memo.wakeups.seconds_since_last_pass() if memo.leading.is_set() else 0.0
+    running: Running = memo.running
+    age = running.wakeups.seconds_since_last_pass() if running.leading.is_set() else 0.0
     if age > STALE_AFTER_S:
         raise RuntimeError(f"no pass for {age:.0f} s")
+    return float(age)
+
+
+@kopf.on.probe(id="seconds_since_quietest_watch")
+async def quietest_watch(memo: Any, **_: Any) -> float:
+    """Age of the quietest watch's last sign of life; fails when that one hangs."""
+    age, kind = memo.running.watches.oldest()
+    if age > DEAF_AFTER_S:
+        raise RuntimeError(f"the watch of {kind} hangs for {age:.0f} s")
     return float(age)
 
 

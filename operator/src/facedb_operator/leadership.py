@@ -8,12 +8,18 @@ import asyncio
 import logging
 import os
 import signal
+from datetime import UTC, datetime
+from typing import Any
 
-from kubernetes.aio.client import ApiClient, ApiException, V1Lease, V1ObjectMeta
+import aiohttp
+from kubernetes.aio.client import ApiException
 from kubernetes.aio.leaderelection import electionconfig
 from kubernetes.aio.leaderelection.leaderelection import LeaderElection
 from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
+from kubernetes.aio.leaderelection.resourcelock.baselock import BaseLock
+
+from facedb_operator.kinds import LEASE
+from facedb_operator.kube import Kube
 
 LEASE_NAME = "facedb-operator"
 LEASE_DURATION_S = 15
@@ -22,22 +28,58 @@ RETRY_PERIOD_S = 2
 
 log = logging.getLogger(__name__)
 
+Found = tuple[bool, LeaderElectionRecord | ApiException]
 
-class Lease(LeaseLock):  # type: ignore[misc]  # the client ships no types
-    """The library's lock, whose ``create`` passes ``pretty=True`` to a parameter that takes text only."""
+
+class Lease(BaseLock):  # type: ignore[misc]  # the client ships no types
+    """The Lease as the election's lock.
+
+    The library's own lock loads the models of all of Kubernetes, for one object of five fields.
+    """
+
+    def __init__(self, kube: Kube, namespace: str, identity: str) -> None:
+        super().__init__(LEASE_NAME, namespace, identity)
+        self._kube = kube
+        self._seen: dict[str, Any] = {}
+
+    async def get(self, name: str, namespace: str) -> Found:
+        """The record in the Lease; what went wrong, where there is none to be had."""
+        try:
+            found = await self._kube.get(LEASE, namespace, name)
+        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+            return False, error if isinstance(error, ApiException) else _unreachable(error)
+        if found is None:
+            missing = ApiException(status=404, reason="Not Found")
+            missing.body = '{"code": 404}'
+            return False, missing
+        self._seen = found
+        spec = found.get("spec") or {}
+        seconds = spec.get("leaseDurationSeconds")
+        times = (_local(spec.get("acquireTime")), _local(spec.get("renewTime")))
+        holder = spec.get("holderIdentity") or None
+        return True, LeaderElectionRecord(holder, str(seconds) if seconds else None, *times)
 
     async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
         """Create the Lease; False when somebody was quicker or it was refused."""
-        body = V1Lease(metadata=V1ObjectMeta(name=name), spec=self.update_lease(election_record))
+        meta = {"name": name, "namespace": namespace}
+        body = {"apiVersion": LEASE.api, "kind": LEASE.name, "metadata": meta, "spec": _spec(election_record)}
+        return await self._written(self._kube.create(LEASE, body))
+
+    async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
+        """Write the record into the Lease as it was read last; False when somebody else has."""
+        body = {**self._seen, "spec": {**(self._seen.get("spec") or {}), **_spec(updated_record)}}
+        return await self._written(self._kube.replace(LEASE, body))
+
+    async def _written(self, request: Any) -> bool:
         try:
-            await self.api_instance.create_namespaced_lease(namespace, body)
-        except ApiException:
-            log.warning("The Lease could not be created", exc_info=True)
+            self._seen = await request
+        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+            log.warning("The Lease could not be written: %s", error)
             return False
         return True
 
 
-def elect(api: ApiClient, namespace: str, identity: str) -> tuple[asyncio.Event, asyncio.Task[None]]:
+def elect(kube: Kube, namespace: str, identity: str) -> tuple[asyncio.Event, asyncio.Task[None]]:
     """Start to stand for election.
 
     Returns:
@@ -61,7 +103,7 @@ def elect(api: ApiClient, namespace: str, identity: str) -> tuple[asyncio.Event,
         os.kill(os.getpid(), signal.SIGTERM)
 
     config = electionconfig.Config(
-        Lease(LEASE_NAME, namespace, identity, api),
+        Lease(kube, namespace, identity),
         lease_duration=LEASE_DURATION_S,
         renew_deadline=RENEW_DEADLINE_S,
         retry_period=RETRY_PERIOD_S,
@@ -71,3 +113,28 @@ def elect(api: ApiClient, namespace: str, identity: str) -> tuple[asyncio.Event,
     task = asyncio.create_task(LeaderElection(config).run(), name="leader election")
     task.add_done_callback(ended)
     return leading, task
+
+
+def _spec(record: LeaderElectionRecord) -> dict[str, Any]:
+    return {
+        "holderIdentity": record.holder_identity,
+        "leaseDurationSeconds": int(record.lease_duration),
+        "acquireTime": _utc(record.acquire_time),
+        "renewTime": _utc(record.renew_time),
+    }
+
+
+# The election reckons in naive local times, ``2026-11-21 04:00:00.000000``; a Lease has RFC 3339 with micros.
+def _utc(local: str) -> str:
+    at = datetime.fromisoformat(local).astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _local(text: str | None) -> str | None:
+    if not text:
+        return None
+    return str(datetime.fromtimestamp(datetime.fromisoformat(text).timestamp()))
+
+
+def _unreachable(error: Exception) -> ApiException:
+    return ApiException(status=0, reason=str(error) or type(error).__name__)

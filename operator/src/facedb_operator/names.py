@@ -27,7 +27,7 @@ COMPONENT_LABEL: Final = "app.kubernetes.io/component"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 
 RETRY_ANNOTATION: Final = f"{GROUP}/retry"
-# The only thing that a sidecar's account may write; see access.py.
+# The only thing that a sidecar's account may write; see objects/access.py.
 APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
 RECEIPT_ANNOTATION: Final = f"{GROUP}/receipt"
 # As the spec wrote it: the API server writes 1024Mi back as 1Gi.
@@ -37,6 +37,12 @@ DIGEST_ANNOTATION: Final = f"{GROUP}/digest"
 CLAIM_ANNOTATION: Final = f"{GROUP}/claim"
 MODELS_CLAIM_ANNOTATION: Final = f"{GROUP}/models-claim"
 
+SNAPSHOT_ANNOTATION: Final = f"{GROUP}/restored-from"
+CHECK_ANNOTATION: Final = f"{GROUP}/check"
+SNAPSHOT_GROUP: Final = "snapshot.storage.k8s.io"
+
+# Which edition of the budget and the policies stands: another one is applied over it.
+PROTECTION_KEY: Final = "1"
 # Which edition of the sidecar's access stands: another one is applied over it.
 ACCESS_KEY: Final = "1"
 
@@ -51,6 +57,8 @@ class Component(StrEnum):
     MODELS = "models"
     STATE = "state"
     SIDECAR = "sidecar"
+    LOOKUP = "lookup"
+    CHECK = "check"
 
 
 class Condition(StrEnum):
@@ -63,6 +71,8 @@ class Condition(StrEnum):
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
     VERIFIED = "Verified"
+    UPDATE_AVAILABLE = "UpdateAvailable"
+    PAUSED = "Paused"
 
 
 class Reason(StrEnum):
@@ -83,7 +93,44 @@ class Reason(StrEnum):
     LOAD_FAILED = "LoadFailed"
     WRONG_RELEASE_SERVED = "WrongReleaseServed"
     NOT_SERVING = "NotServing"
+    DEGRADED = "Degraded"
+    RESTARTED = "Restarted"
+    CHECK_FAILED = "CheckFailed"
+    CHECKING = "Checking"
+    CANARY_PAUSED = "CanaryPaused"
+    BAKING = "Baking"
+    QUEUED = "Queued"
+    FROZEN = "Frozen"
+    RETRYING = "Retrying"
+    ABORTED = "Aborted"
+    ROLLED_BACK_BY_USER = "RolledBackByUser"
+    PROMOTED = "Promoted"
+    SUPERSEDED = "Superseded"
+    SNAPSHOTS_UNAVAILABLE = "SnapshotsUnavailable"
+    SNAPSHOT_PENDING = "SnapshotPending"
+    RESTORING = "Restoring"
+    VOLUME_DELETED = "VolumeDeleted"
+    LOOKING_UP = "LookingUp"
+    UP_TO_DATE = "UpToDate"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    NOT_ON_OFFER = "NotOnOffer"
+    REFUSED_BEFORE = "RefusedBefore"
+    SOAKING = "Soaking"
+    PAUSED = "Paused"
+    NOT_PAUSED = "NotPaused"
+    OUTSIDE_WINDOW = "OutsideWindow"
     VERIFIED = "Verified"
+
+
+class Event(StrEnum):
+    """Reasons of Events that no condition has; the others bear the condition's reason."""
+
+    ROLLOUT_STARTED = "RolloutStarted"
+    PROMOTED = "Promoted"
+    CHOSEN = "Chosen"
+    UPDATE_AVAILABLE = "UpdateAvailable"
+    SNAPSHOT_READY = "SnapshotReady"
+    RESUMED = "Resumed"
 
 
 def short_hash(*parts: object) -> str:
@@ -120,6 +167,21 @@ def sidecar_account(database: str) -> str:
 def fetch_job(database: str, fetch_key: str, attempt: int) -> str:
     """The Job of one attempt at filling a claim."""
     return f"{database}-fetch-{fetch_key}-{attempt}"
+
+
+def snapshot(database: str, version: str, release_key: str) -> str:
+    """The VolumeSnapshot of one release."""
+    return release_claim(database, version, release_key)
+
+
+def lookup_job(database: str, key: str, attempt: int) -> str:
+    """The Job of one attempt at asking the source what there is."""
+    return f"{database}-lookup-{key}-{attempt}"
+
+
+def check_job(database: str, key: str) -> str:
+    """The Job of one check at one moment."""
+    return f"{database}-check-{key}"
 
 
 def workload(database: str, version: str, revision_key: str) -> str:

@@ -3,40 +3,64 @@
 Level-based: it may run at any time, any number of times, and be cut off after any step.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import aiohttp
 from kubernetes.aio.client import ApiException
-from kubernetes.aio.dynamic import DynamicClient
 
-from facedb_operator import metrics, names
-from facedb_operator.act import act, write_event, write_status
-from facedb_operator.events import events_of
-from facedb_operator.observe import observe
+from facedb_operator import metrics
+from facedb_operator.act import Writes, act, write_event, write_status
+from facedb_operator.facts import Observed
+from facedb_operator.fleet import Admission
+from facedb_operator.kinds import DATABASE
+from facedb_operator.kube import Kube
+from facedb_operator.observe import Observer
+from facedb_operator.observe.store import Key, Store
 from facedb_operator.plan import plan
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
 from facedb_operator.status import invalid_status, status_of
+from facedb_operator.status.events import Subject, events_of
+from facedb_operator.steps import Plan
 from facedb_operator.wakeups import Gone
 
 # After a step the world looks different: look again before anything else is decided.
-AFTER_STEPS = timedelta(milliseconds=300)
+AT_ONCE = timedelta(0)
+# Passes that write at the same time: enough to keep the API server busy, few enough not to flood it.
+MOST_AT_ONCE = 16
+# Answers after which it is certain that nothing was written.
+NOT_WRITTEN = (400, 401, 403, 405, 409, 413, 422, 429)
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
 class Reconciler:
-    """What a pass needs: two clients and the default image."""
+    """What a pass needs.
 
-    kube: DynamicClient
-    http: httpx.AsyncClient
-    default_image: str
+    Args:
+        kube: where steps are carried out.
+        store: the FaceDatabases.
+        observer: everything else that is known.
+        admission: which rollouts may begin.
+        default_image: of the sidecar.
+    """
 
-    async def __call__(self, key: tuple[str, str]) -> timedelta | None:
+    def __init__(
+        self, kube: Kube, store: Store, observer: Observer, admission: Admission, default_image: str
+    ) -> None:
+        self._kube = kube
+        self._store = store
+        self._observer = observer
+        self._admission = admission
+        self._image = default_image
+        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._shown: dict[Key, str] = {}
+
+    async def __call__(self, key: Key) -> timedelta | None:
         """Bring one database a single step closer to its spec.
 
         Returns:
@@ -45,48 +69,91 @@ class Reconciler:
         Raises:
             Gone: the database does not exist any more.
         """
-        body = await self._read(key)
+        with metrics.one_pass(*key):
+            return await self._pass(key)
+
+    async def _pass(self, key: Key) -> timedelta | None:
+        await self._observer.fresh.own_writes(key)
+        body = self._read(key)
         now = datetime.now(UTC)
         try:
-            db = parse_spec(body, default_image=self.default_image)
+            db = parse_spec(body, default_image=self._image)
         except InvalidSpec as error:
-            await self._refuse(body, error, now)
+            await self._refuse(key, body, error, now)
             return None
-        seen = await observe(self.kube, self.http, db, now)
-        todo = plan(db, seen)
-        for step in todo.steps:
-            await act(self.kube, db, step, now)
-            metrics.STEPS.labels(db.namespace, db.name, type(step).__name__).inc()
-            log.info("%s: %s", todo.reason, step, extra={"database": f"{db.namespace}/{db.name}"})
-        await self._report(db, status_of(db, seen, todo), now)
-        return AFTER_STEPS if todo.steps else todo.check_again
+        await self._observer.ask(db)
+        async with self._slots:
+            return await self._advance(key, db, datetime.now(UTC))
 
-    async def _read(self, key: tuple[str, str]) -> Mapping[str, Any]:
-        resource = await self.kube.resources.get(api_version=names.API_VERSION, kind=names.KIND)
-        try:
-            body: Mapping[str, Any] = (await resource.get(namespace=key[0], name=key[1])).to_dict()
-        except ApiException as error:
-            if error.status != httpx.codes.NOT_FOUND:
-                raise
-            metrics.forget(*key)
-            raise Gone from error
-        if body["metadata"].get("deletionTimestamp"):
-            metrics.forget(*key)
+    async def _advance(self, key: Key, db: FaceDatabase, now: datetime) -> timedelta | None:
+        seen = self._observer.observe(db, now)
+        seen = replace(seen, fleet=self._admission.ask(db, now, staged=_is_staged(db, seen)))
+        todo = plan(db, seen)
+        await self._act(key, db, todo, now)
+        await self._report(key, db, status_of(db, seen, todo), now)
+        return AT_ONCE if todo.steps else todo.check_again
+
+    def _read(self, key: Key) -> Mapping[str, Any]:
+        found = self._store.one(DATABASE, key, key[1])
+        if found is None or found.deleting:
+            self._forget(key)
             raise Gone
+        body: Mapping[str, Any] = found.fact.body()
         return body
 
-    async def _refuse(self, body: Mapping[str, Any], error: InvalidSpec, now: datetime) -> None:
-        meta = body["metadata"]
-        status = invalid_status(body, error.field, error.why, now)
-        if status != body.get("status"):
-            log.warning("InvalidSpec: %s", error, extra={"database": f"{meta['namespace']}/{meta['name']}"})
-            await write_status(self.kube, meta["namespace"], meta["name"], status)
+    def _forget(self, key: Key) -> None:
+        metrics.forget(*key)
+        self._admission.forget(key)
+        self._observer.forget(key, self._shown.pop(key, ""))
 
-    async def _report(self, db: FaceDatabase, status: dict[str, Any], now: datetime) -> None:
+    async def _act(self, key: Key, db: FaceDatabase, todo: Plan, now: datetime) -> None:
+        for step in todo.steps:
+            self._wrote(key, await self._try(key, act(self._kube, db, step, now)))
+            metrics.STEPS.labels(type(step).__name__).inc()
+            log.info("%s: %s", todo.reason, step, extra={"database": f"{db.namespace}/{db.name}"})
+        if todo.steps:
+            self._observer.access.wrote(key, todo.steps)
+
+    async def _refuse(self, key: Key, body: Mapping[str, Any], error: InvalidSpec, now: datetime) -> None:
+        old = body.get("status") or {}
+        status = invalid_status(body, error.field, error.why, now)
+        metrics.record_status(*key, status)
+        if status != old:
+            log.warning("InvalidSpec: %s", error, extra={"database": "/".join(key)})
+            self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
+            about = Subject(key[1], key[0], body["metadata"]["uid"])
+            for event in events_of(about, old, status, now):
+                await write_event(self._kube, event)
+
+    async def _report(self, key: Key, db: FaceDatabase, status: dict[str, Any], now: datetime) -> None:
         old = db.record.raw or {}
+        self._admission.saw(key, status)
+        if status == old and self._shown.get(key) == db.uid:
+            return
         metrics.record_status(db.namespace, db.name, status)
+        self._shown[key] = db.uid
         if status == old:
             return
-        await write_status(self.kube, db.namespace, db.name, status)
+        self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
+        metrics.record_news(db.namespace, db.name, old, status)
         for event in events_of(db, old, status, now):
-            await write_event(self.kube, event)
+            await write_event(self._kube, event)
+
+    def _wrote(self, key: Key, writes: Writes) -> None:
+        self._observer.fresh.wrote(key, writes)
+
+    async def _try(self, key: Key, request: Any) -> Writes:
+        """Write; where nobody can tell whether it was, the store is not trusted until it is repaired."""
+        try:
+            writes: Writes = await request
+        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
+            if getattr(error, "status", 0) not in NOT_WRITTEN:
+                self._observer.fresh.doubt(key)
+            raise
+        return writes
+
+
+def _is_staged(db: FaceDatabase, seen: Observed) -> bool:
+    """Whether the bytes of what the spec asks for are there, on a volume or in a snapshot."""
+    claim = seen.claim(db.claim_name)
+    return (claim is not None and claim.verified is not None) or seen.snapshot(db.release_key) is not None

@@ -3,6 +3,10 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+
+from facedb_operator.fleet import Limits
+from facedb_operator.spec.fields import duration
 
 
 @dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Settings:
             takes up its own Lease at once.
         health_port: serves ``/healthz`` (kopf's liveness) on this port.
         metrics_port: serves ``/metrics`` on this port; 0 for none.
+        fleet: how rollouts of all databases are spread.
+        network_policies: whether databases get NetworkPolicies.
     """
 
     sidecar_image: str
@@ -25,6 +31,8 @@ class Settings:
     identity: str
     health_port: int
     metrics_port: int
+    fleet: Limits
+    network_policies: bool
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -36,4 +44,13 @@ class Settings:
             identity=env.get("FACEDB_IDENTITY") or env.get("HOSTNAME", "facedb-operator"),
             health_port=int(env.get("FACEDB_HEALTH_PORT", "8080")),
             metrics_port=int(env.get("FACEDB_METRICS_PORT", "9090")),
+            fleet=Limits(
+                most=int(env.get("FACEDB_MAX_CONCURRENT_ROLLOUTS") or 0),
+                delay=_delay(env.get("FACEDB_ROLLOUT_DELAY", "")),
+            ),
+            network_policies=env.get("FACEDB_NETWORK_POLICIES", "").lower() in ("1", "true", "yes"),
         )
+
+
+def _delay(text: str) -> timedelta:
+    return duration(text, "FACEDB_ROLLOUT_DELAY") if text else timedelta(0)

@@ -6,6 +6,7 @@ time, and a pass may ask to be repeated after a while. It knows nothing of Kuber
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -37,10 +38,14 @@ class Wakeups:
 
     Args:
         reconcile: one pass over one database; returns when to look again, None for an event only.
+        wait_after: how many seconds at least an error asks to wait; None: it says nothing of that.
     """
 
-    def __init__(self, reconcile: Reconcile) -> None:
+    def __init__(
+        self, reconcile: Reconcile, wait_after: Callable[[Exception], float | None] = lambda error: None
+    ) -> None:
         self._reconcile = reconcile
+        self._wait_after = wait_after
         self._loops: dict[Key, _Loop] = {}
         self.last_pass = time.monotonic()
 
@@ -75,10 +80,12 @@ class Wakeups:
             except Gone:
                 self._loops.pop(key, None)
                 return
-            except Exception:
+            except Exception as error:
                 log.exception("A pass failed and will be repeated", extra={"database": "/".join(key)})
-                sleep_s = min(FIRST_BACKOFF_S * 2**failures, LAST_BACKOFF_S)
+                sleep_s = min(FIRST_BACKOFF_S * 2**failures, LAST_BACKOFF_S) * random.uniform(0.8, 1.2)  # noqa: S311
                 failures = min(failures + 1, 10)
+                # News do not cut this short: a server in trouble makes many of them.
+                await asyncio.sleep(self._wait_after(error) or min(sleep_s, FIRST_BACKOFF_S))
             self.last_pass = time.monotonic()
             await _wait(loop.wake, sleep_s)
 

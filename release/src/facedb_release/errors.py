@@ -55,6 +55,7 @@ class Reason(StrEnum):
     INVALID_RECEIPT = "InvalidReceipt"
     IN_USE = "InUse"
     NO_BACKUP = "NoBackup"
+    CHECK_FAILED = "CheckFailed"
 
 
 class ReleaseError(Exception):

@@ -1,4 +1,4 @@
-"""How a fetch ended, as the ≤ 4 KiB of JSON that a Job leaves as its termination message.
+"""How a run ended, as the ≤ 4 KiB of JSON that a Job leaves as its termination message.
 
 Written by the `facedb` process, read by the operator with this same class. Imports nothing heavy.
 """
@@ -20,12 +20,13 @@ class Outcome:
     """The answer of one run.
 
     Attributes:
-        ok: whether the release is in place and verified.
-        reason: stable word; `Fetched`, `AlreadyThere` or `Verified` when ok, else one of errors.Reason.
+        ok: whether what was asked for is so: a release in place and verified, found, or a check that holds.
+        reason: stable word; `Fetched`, `AlreadyThere`, `Verified`, `Found` or `Holds` when ok, else one of
+            errors.Reason.
         message: one or two sentences for people.
         permanent: whether trying again with the same input is pointless.
         version: of the release, when known.
-        digest: `sha256:<hex>` of the archive, when known.
+        digest: `sha256:<hex>` of the archive, when known; of a lookup what the source promises, unread.
         bytes_downloaded: by this run, repeated parts included.
         bytes_total: size of the archive, when known.
         seconds: how long the run took.
@@ -36,6 +37,10 @@ class Outcome:
         expected: what should have been there.
         found: what was there.
         signed_by: id of the key whose signature was asked for and was good.
+        bytes_unpacked: size of the release's files together, when a lookup read the archive's directory.
+        name: of the release, else of its archive, when the source says so.
+        url: of the archive, without secrets, when known.
+        published_at: RFC 3339 with its time zone, when the source says so.
     """
 
     ok: bool
@@ -54,6 +59,10 @@ class Outcome:
     expected: str | None = None
     found: str | None = None
     signed_by: str | None = None
+    bytes_unpacked: int | None = None
+    name: str | None = None
+    url: str | None = None
+    published_at: str | None = None
 
     def to_json(self) -> str:
         """Return the JSON text, at most 4096 bytes of ASCII; long texts and late warnings are cut to fit."""
@@ -141,4 +150,7 @@ def _shortened(outcome: Outcome, cut: int) -> Outcome:
         expected=short(outcome.expected, cut),
         found=short(outcome.found, cut),
         signed_by=short(outcome.signed_by, cut),
+        name=short(outcome.name, cut),
+        url=short(outcome.url, cut),
+        published_at=short(outcome.published_at, cut),
     )

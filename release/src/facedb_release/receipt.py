@@ -63,7 +63,7 @@ def read_receipt(folder: Path) -> Receipt:
             file is not as it was.
     """
     try:
-        receipt = _parse((folder / NAME).read_bytes())
+        receipt = parse_receipt((folder / NAME).read_bytes())
     except OSError as e:
         raise _invalid(f"{folder / NAME} cannot be read: {e.strerror}") from e
     except (ValueError, TypeError, KeyError) as e:
@@ -107,7 +107,12 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _parse(data: bytes) -> Receipt:
+def parse_receipt(data: bytes) -> Receipt:
+    """Read a receipt; whether its files are there is another question.
+
+    Raises:
+        ValueError, TypeError, KeyError: if it is none.
+    """
     raw: dict[str, Any] = parse_json(data, max_bytes=MIB)
     files = tuple(FileRecord(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in raw["files"])
     if any(Path(f.name).name != f.name for f in files):

@@ -37,6 +37,10 @@ class Finished:
     face_count: int | None = None
     warnings: tuple[str, ...] = ()
     signed_by: str | None = None
+    bytes_unpacked: int | None = None
+    name: str | None = None
+    url: str | None = None
+    published_at: str | None = None
 
 
 Work = Callable[[Progress, Tally], Finished]
@@ -130,6 +134,10 @@ def _good(done: Finished, tally: Tally) -> Outcome:
         face_count=done.face_count,
         warnings=done.warnings,
         signed_by=done.signed_by,
+        bytes_unpacked=done.bytes_unpacked,
+        name=done.name,
+        url=done.url,
+        published_at=done.published_at,
     )
 
 

@@ -21,6 +21,8 @@ from facedb_release.profiles import MIB, Profile
 
 PARTIAL = ".facedb-partial"
 JOURNAL = ".facedb-journal.json"
+# The receipt of the release that the folder held before, while it is changed into another one.
+ASIDE = ".facedb-aside.json"
 IGNORED = frozenset({"lost+found"})
 # Receipts, journals, locks, backups: what this program keeps beside a release's files.
 OWN_PREFIX = ".facedb-"
@@ -82,7 +84,7 @@ def claim(folder: Path, profile: Profile) -> Path:
         WrongRelease: AnotherRelease, if the folder holds files that are not ours.
     """
     partial = folder / PARTIAL
-    ours = partial.exists() or (folder / receipt.NAME).exists()
+    ours = any(path.exists() for path in (partial, folder / receipt.NAME, folder / ASIDE))
     known = {*profile.required, *profile.optional} if ours else set()
     strangers = sorted(p.name for p in folder.iterdir() if p.name not in known and not is_ours(p.name))
     if strangers:
@@ -150,7 +152,7 @@ def publish(folder: Path, names: Collection[str], made: receipt.Receipt, profile
 
 def tidy(folder: Path) -> None:
     """Remove a workplace that outlived its receipt; on a volume that is read-only there is none."""
-    for rest in (folder / JOURNAL, folder / (JOURNAL + ".new")):
+    for rest in (folder / JOURNAL, folder / (JOURNAL + ".new"), folder / ASIDE):
         if rest.exists():
             rest.unlink()
     if (folder / PARTIAL).exists():

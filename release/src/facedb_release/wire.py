@@ -150,13 +150,14 @@ def _translated(error: urllib3.exceptions.HTTPError, request: httpx.Request) -> 
                 if isinstance(error.reason, urllib3.exceptions.HTTPError)
                 else httpx.ConnectError(str(error), request=request)
             )
+        # A refused connection is in urllib3 a kind of timeout, too.
+        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.SSLError():
+            return httpx.ConnectError(str(error), request=request)
         case urllib3.exceptions.ConnectTimeoutError():
             return httpx.ConnectTimeout("no connection in time", request=request)
         case urllib3.exceptions.ReadTimeoutError():
             return httpx.ReadTimeout("nothing arrived in time", request=request)
         case urllib3.exceptions.ProxyError():
             return httpx.ProxyError(str(error), request=request)
-        case urllib3.exceptions.NewConnectionError() | urllib3.exceptions.SSLError():
-            return httpx.ConnectError(str(error), request=request)
         case _:
             return httpx.RemoteProtocolError(str(error), request=request)

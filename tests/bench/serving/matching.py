@@ -111,7 +111,7 @@ def _plainly(plain: Plain) -> Callable[[Faces], Any]:
 
 def _engine(stored: Stored, search: str) -> Callable[[Faces], Any]:
     sides = (replace(side, width=WIDTHS[search]) for side in (stored.facenet, stored.arcface))
-    asked = Stored(*sides, stored.catalog, 0)
+    asked = Stored(*sides, stored.catalog, 0, stored.quality)
 
     def match(faces: Faces) -> Any:
         return asked.match(*faces, max_distance=MAX_DISTANCE, top_k=TOP_K)

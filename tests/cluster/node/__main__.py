@@ -1,4 +1,4 @@
-"""``python tests/cluster/node up|down|status|env|images|provisioner``: the test node, by hand."""
+"""``python tests/cluster/node up|down|status|env|images|provisioner|csi``: the test node, by hand."""
 
 from __future__ import annotations
 
@@ -17,25 +17,31 @@ from cluster.node.say import NodeError, say
 def main() -> int:
     """Carry out one command; exit status 1 with a message for what the user can change."""
     cli = argparse.ArgumentParser(description=__doc__)
-    cli.add_argument("command", choices=("up", "down", "status", "env", "images", "provisioner"))
-    command = cli.parse_args().command
+    cli.add_argument("command", choices=("up", "down", "status", "env", "images", "provisioner", "csi"))
+    cli.add_argument("--without-snapshots", action="store_true", help="up: no snapshot API on a new node")
+    chosen = cli.parse_args()
     try:
-        return _run(command)
+        return _run(chosen.command, snapshots=not chosen.without_snapshots)
     except NodeError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
 
 
-def _run(command: str) -> int:
+def _run(command: str, *, snapshots: bool) -> int:
     match command:
         case "up":
-            node.up()
+            node.up(snapshots=snapshots)
         case "down":
             node.down()
         case "images":
             images.ensure_loaded()
         case "provisioner":
             provisioner.run()
+        case "csi":
+            # Not above: the other commands work without gRPC.
+            from cluster.csi import driver
+
+            driver.run()
         case "env":
             say(f"export KUBECONFIG={kubeconfig()}\nexport PATH={bin_dir()}:$PATH")
         case _:

@@ -56,28 +56,62 @@ def ensure_loaded() -> tuple[str, str]:
     Raises:
         NodeError: a build failed; the message ends with buildah's words.
     """
+    return ensure(OPERATOR), ensure(SIDECAR)
+
+
+def ensure(recipe: Recipe) -> str:
+    """Build one image if its inputs changed, import it if the node lacks it; its full name.
+
+    Raises:
+        NodeError: the build failed; the message ends with buildah's words.
+    """
     with ownership.alone():
         try:
-            return _ensure(OPERATOR), _ensure(SIDECAR)
+            return _ensure(recipe)
         except NodeError:
             # A build that failed leaves its working containers mounted.
             subprocess.run(_command("rm", "--all"), capture_output=True, check=False)
             raise
 
 
+def ensure_base_loaded() -> str:
+    """Import the base image, for pods that need no more than Python and a shell: no edit makes it anew.
+
+    Returns:
+        Its full name.
+
+    Raises:
+        NodeError: as ensure_loaded.
+    """
+    with ownership.alone():
+        if not _is_loaded(BASE_IMAGE):
+            _ensure_base()
+            with step(f"Importing {BASE_IMAGE}"):
+                _import("facedb-python", BASE_IMAGE)
+    return BASE_IMAGE
+
+
 def _ensure(recipe: Recipe) -> str:
     name = tag(recipe)
-    if name in runtime.ctr("images", "ls", "-q").split():
+    if _is_loaded(name):
         return name
-    if not _has(BASE_IMAGE):
-        with step("Making the Python base image from Debian packages"):
-            _make_base()
+    _ensure_base()
     if not _has(name):
         with step(f"Building {name}"):
             _build(recipe, name)
     with step(f"Importing {name}"):
-        _import(recipe, name)
+        _import(recipe.name, name)
     return name
+
+
+def _ensure_base() -> None:
+    if not _has(BASE_IMAGE):
+        with step("Making the Python base image from Debian packages"):
+            _make_base()
+
+
+def _is_loaded(name: str) -> bool:
+    return name in runtime.ctr("images", "ls", "-q").split()
 
 
 def _files(root: Path, inputs: Sequence[str]) -> list[Path]:
@@ -115,9 +149,9 @@ def _build(recipe: Recipe, name: str) -> None:
     )
 
 
-def _import(recipe: Recipe, name: str) -> None:
-    """Hand the image to the node: only the layers that are new to it."""
-    folder, archive = cache_dir() / recipe.name, cache_dir() / f"{recipe.name}.tar"
+def _import(work: str, name: str) -> None:
+    """Hand the image to the node, by a folder called ``work``: only the layers that are new to it."""
+    folder, archive = cache_dir() / work, cache_dir() / f"{work}.tar"
     shutil.rmtree(folder, ignore_errors=True)
     _buildah("push", "--quiet", name, f"dir:{folder}")
     archives.missing_parts(folder, name, archive, has=runtime.has_blob)

@@ -14,8 +14,10 @@ from cluster.node import (
     network,
     ownership,
     prerequisites,
+    pretend_nodes,
     processes,
     runtime,
+    snapshot_api,
     teardown,
 )
 from cluster.node.layout import HERE, NODE_NAME, kubeconfig, state_dir
@@ -25,11 +27,16 @@ from cluster.node.say import NodeError, say, step
 READY_TIMEOUT_S = 120.0
 PROVISIONER = "provisioner"
 # In the order in which they are ended: first who would start something anew.
-PROCESSES = (kubelet.NAME, runtime.NAME, PROVISIONER, *control_plane.NAMES)
+_ALWAYS = (kubelet.NAME, runtime.NAME, PROVISIONER, *control_plane.NAMES)
+_ALL = (pretend_nodes.NAME, *snapshot_api.NAMES, *_ALWAYS)
 
 
-def up() -> None:
+def up(*, snapshots: bool = True) -> None:
     """Bring the node up, building what is missing, and wait until it is Ready.
+
+    Args:
+        snapshots: whether a node that is started now gets the snapshot API and what serves it; one that
+            runs is left as it is.
 
     Raises:
         NodeError: the machine lacks something, or a part did not start.
@@ -40,12 +47,13 @@ def up() -> None:
         if not is_up():
             # What a dead node left behind would be in the way of a new one.
             _down()
-            _start()
+            _start(snapshots=snapshots)
     say(f"The node is up: export KUBECONFIG={kubeconfig()}")
 
 
-def _start() -> None:
+def _start(*, snapshots: bool) -> None:
     ownership.claim(state_dir())
+    snapshot_api.choose(on=snapshots)
     with step("Starting the control plane"):
         network.make_bridge()
         certificates.make()
@@ -58,7 +66,10 @@ def _start() -> None:
         processes.wait_for(
             kubelet.NAME, node_is_ready, "The node's Ready condition", timeout_s=READY_TIMEOUT_S
         )
-    if ended := [name for name in PROCESSES if not processes.is_running(name)]:
+    if snapshots:
+        with step("Starting the snapshot API and its CSI driver"):
+            snapshot_api.start(kubectl)
+    if ended := [name for name in _processes() if not processes.is_running(name)]:
         raise NodeError("\n".join(f"{name} ended at its start. {processes.tail(name)}" for name in ended))
 
 
@@ -77,12 +88,17 @@ def down() -> None:
 def _down() -> None:
     if ownership.is_ours(state_dir()):
         with step("Taking the node down"):
-            teardown.run(PROCESSES)
+            teardown.run(_ALL)
 
 
 def is_up() -> bool:
     """Whether every process runs and the node is Ready."""
-    return all(processes.is_running(name) for name in PROCESSES) and node_is_ready()
+    return all(processes.is_running(name) for name in _processes()) and node_is_ready()
+
+
+def _processes() -> tuple[str, ...]:
+    """What a node of this kind runs."""
+    return (*snapshot_api.NAMES, *_ALWAYS) if snapshot_api.is_chosen() else _ALWAYS
 
 
 def node_is_ready() -> bool:

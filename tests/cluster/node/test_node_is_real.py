@@ -35,7 +35,7 @@ def kubernetes() -> Iterator[Kubernetes]:
 @pytest.fixture(scope="module")
 def image() -> str:
     """An image with Python in it."""
-    return images.ensure_loaded()[0]
+    return images.ensure_base_loaded()
 
 
 def _pod(name: str, image: str, script: str, **spec: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import typer
 
 from facedb_release.cli import options
 from facedb_release.cli.answers import Answer, json_line, size_text, table
-from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.fetching.fetch import Fetched, FetchRequest, fetch
+from facedb_release.fetching.lookup import pick
 from facedb_release.fetching.remote import Tally
 from facedb_release.fetching.windows import CONNECTIONS
 from facedb_release.progress import Progress
@@ -19,17 +19,12 @@ from facedb_release.run import Finished, run
 from facedb_release.sources.github import API
 from facedb_release.sources.offers import PATTERN, Available, CheckCache, Source, available, described
 from facedb_release.transport import Patience, open_client
-from facedb_release.version import Exact, Version, Wanted, choose, parse_wanted
+from facedb_release.version import Exact, Version, Wanted
 
 
 def fetch_command(
     into: options.Into,
-    version: Annotated[
-        str,
-        typer.Option(
-            "--version", help="Such as 2026.02.18, latest, or a range such as '>=2026.02 <2026.04'."
-        ),
-    ],
+    version: options.VersionOption,
     digest: Annotated[str | None, typer.Option("--digest", help="sha256:HEX the archive must have.")] = None,
     github: options.GitHubOption = None,
     api_url: options.ApiOption = API,
@@ -71,7 +66,7 @@ def fetch_command(
         endpoint=s3_endpoint,
         region=s3_region,
     )
-    wish, pinned = _wish(version), options.digest_of(digest)
+    wish, pinned = options.wish_of(version), options.digest_of(digest)
     policy, rate = options.policy_of(public_key), options.rate_of(limit_rate)
     patience = Patience(stall_seconds=stall_after, attempts=attempts)
 
@@ -126,7 +121,7 @@ def versions_command(
         endpoint=s3_endpoint,
         region=s3_region,
     )
-    wish = _wish(wanted) if wanted else None
+    wish = options.wish_of(wanted) if wanted else None
     answer = Answer(as_json=as_json)
 
     def work(progress: Progress, _: Tally) -> Finished:
@@ -142,13 +137,6 @@ def versions_command(
     sys.exit(run(work, None, quiet=True, told=answer))
 
 
-def _wish(text: str) -> Wanted:
-    try:
-        return parse_wanted(text)
-    except ValueError as e:
-        raise typer.BadParameter(str(e), param_hint="--version") from e
-
-
 def _chosen(
     wish: Wanted,
     text: str,
@@ -161,17 +149,7 @@ def _chosen(
     if isinstance(wish, Exact):
         return wish.version
     with open_client(patience, ca_bundle=ca_bundle, proxy=proxy) as client:
-        found = available(source, client, patience, CheckCache())
-    best = choose((a.version for a in found), wish, current=None)
-    if best is None:
-        there = ", ".join(str(a.version) for a in found[:10]) or "nothing"
-        raise SourceTrouble(
-            Reason.VERSION_NOT_FOUND,
-            f"{described(source)} offers no version that fits {text!r}. It may be published later.",
-            expected=text,
-            found=there,
-        )
-    return best
+        return pick(source, wish, text, client, patience, CheckCache()).version
 
 
 def _facts(one: Available) -> dict[str, object]:

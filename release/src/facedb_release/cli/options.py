@@ -10,8 +10,13 @@ import typer
 
 from facedb_release.sources.offers import S3, Folder, GitHub, Mirrors, Oci, Source
 from facedb_release.verify.signature import Policy
+from facedb_release.version import Wanted, parse_wanted
 
 Into = Annotated[Path, typer.Option("--into", help="Folder for this release alone.")]
+VersionOption = Annotated[
+    str,
+    typer.Option("--version", help="Such as 2026.02.18, latest, or a range such as '>=2026.02 <2026.04'."),
+]
 GitHubOption = Annotated[str | None, typer.Option("--github", help="OWNER/REPO whose releases hold it.")]
 ApiOption = Annotated[str, typer.Option("--api-url", help="Of a GitHub Enterprise server or a mirror.")]
 PatternOption = Annotated[
@@ -107,6 +112,18 @@ def _s3(text: str, endpoint: str | None, region: str | None) -> S3:
     if form is None:
         raise typer.BadParameter("not of the form s3://BUCKET/PREFIX/KEY", param_hint="--s3")
     return S3(form["bucket"], form["prefix"] or "", form["key"], region=region, endpoint=endpoint)
+
+
+def wish_of(text: str) -> Wanted:
+    """Return the wish for a version.
+
+    Raises:
+        typer.BadParameter: if it is none.
+    """
+    try:
+        return parse_wanted(text)
+    except ValueError as e:
+        raise typer.BadParameter(str(e), param_hint="--version") from e
 
 
 def digest_of(text: str | None) -> str | None:

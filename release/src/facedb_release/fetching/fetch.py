@@ -14,8 +14,9 @@ from facedb_release.errors import AssetReplaced, Reason, ReleaseError, SourceTro
 from facedb_release.fetching.arrive import Arrived, arrive
 from facedb_release.fetching.checks import EarlyChecks
 from facedb_release.fetching.folder import copy_release
+from facedb_release.fetching.inplace import is_wanted, is_whole, old_release, put_back
 from facedb_release.fetching.origin import Origin
-from facedb_release.fetching.patched import arrive_patched
+from facedb_release.fetching.patched import Base, arrive_patched
 from facedb_release.fetching.remote import Tally
 from facedb_release.fetching.reuse import read_previous
 from facedb_release.fetching.throttle import Throttle
@@ -52,14 +53,16 @@ class _Run:
     client: httpx.Client
     progress: Progress
     tally: Tally
+    old: Receipt | None = None
+    """Of another release that the folder holds, or held until an earlier run began to change it."""
 
 
 def fetch(wanted: FetchRequest, *, progress: Progress = no_progress, tally: Tally | None = None) -> Fetched:
     """Bring the release into its folder, verified; at once when it is there already.
 
     Raises:
-        ReleaseError: see errors. The folder then holds no receipt; after trouble that may pass, the next call
-            goes on where this one stopped, after a refusal it begins anew.
+        ReleaseError: see errors. The folder then holds no receipt, or still that of another release;
+            after trouble that may pass the next call goes on where this one stopped, after a refusal anew.
     """
     tally = tally or Tally()
     tally.throttle = Throttle(wanted.bytes_per_second)
@@ -70,7 +73,7 @@ def fetch(wanted: FetchRequest, *, progress: Progress = no_progress, tally: Tall
             return Fetched(there, already_there=True)
         progress(Phase.RESOLVING, 0, None, None)
         with open_client(wanted.patience, ca_bundle=wanted.ca_bundle, proxy=wanted.proxy) as client:
-            made = _with_restarts(_Run(wanted, client, progress, tally))
+            made = _with_restarts(_Run(wanted, client, progress, tally, old_release(wanted)))
         return Fetched(made, already_there=False)
 
 
@@ -81,11 +84,10 @@ def _version(wanted: FetchRequest) -> Version:
 
 
 def _already_there(wanted: FetchRequest) -> Receipt | None:
-    """Return the folder's receipt when it is for what is wanted; None without one, or with damaged files.
+    """Return the folder's receipt when it is for what is wanted, and its files are there.
 
     Raises:
-        WrongRelease: AnotherRelease, when the folder holds something else; MissingSignature or
-            InvalidSignature, when it is not signed as it is wanted.
+        WrongRelease: MissingSignature or InvalidSignature, when it is not signed as it is wanted.
     """
     if not (wanted.into / NAME).exists():
         return None
@@ -94,18 +96,8 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
     except WrongRelease:
         # Damaged at rest: fetched again, and replaced only after the new files were verified.
         return None
-    same = parse_version(there.version) == wanted.version and wanted.digest in (None, there.digest)
-    if not same:
-        another = "another release"
-        if parse_version(there.version) == wanted.version:
-            another = "this release from an archive of another digest, or of one that nobody hashed"
-        raise WrongRelease(
-            Reason.ANOTHER_RELEASE,
-            f"{wanted.into} already holds {another}, and a release folder is never changed. "
-            "Use an empty folder.",
-            expected=f"{wanted.version} {wanted.digest or ''}".strip(),
-            found=f"{there.version} {there.digest}",
-        )
+    if not is_wanted(there, wanted):
+        return None
     if wanted.policy is not None:
         # It may have been fetched when nobody asked for a signature.
         check_signed(wanted.into, wanted.policy, wanted.profile)
@@ -125,28 +117,46 @@ def _with_restarts(run: _Run) -> Receipt:
 
 def _by_patch(archive: str, run: _Run) -> Receipt | None:
     """Make the release of the one before and a patch; None when there is no patch that can be used."""
-    wanted, previous = run.wanted, read_previous(run.wanted.previous)
-    if previous is None or wanted.digest is not None or (wanted.into / volume.JOURNAL).exists():
+    wanted, base = run.wanted, _base(run)
+    if base is None:
         return None
-    version = _version(wanted)
-    name = patch_archive_name(archive, parse_version(previous.version))
+    name = patch_archive_name(archive, parse_version(base.receipt.version))
     try:
-        assets = sibling(wanted.source, version, name, run.client, wanted.patience)
+        assets = sibling(wanted.source, _version(wanted), name, run.client, wanted.patience)
         if not assets:
             return None
         origin = Origin(assets, run.client, wanted.patience, run.tally)
         with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
-            arrived = arrive_patched(origin, wanted, previous, run.progress, checks)
+            arrived = arrive_patched(origin, wanted, base, run.progress, checks)
             return _verified(arrived, None, run, checks)
     except (WrongRelease, SourceTrouble, OSError) as e:
         if isinstance(e, OSError) and volume.is_full(e):
             raise
         if isinstance(e, SourceTrouble) and e.reason is Reason.ASSET_NOT_FOUND:
-            log.info("no patch from %s is published", previous.version)
+            log.info("no patch from %s is published", base.receipt.version)
         else:
             log.warning("the patch %s is not used: %s", name, e)
-        volume.clear(wanted.into)
+        _clear(run)
         return None
+
+
+def _base(run: _Run) -> Base | None:
+    """Return the release that a patch may start from: the one in the folder itself, else the one before."""
+    wanted = run.wanted
+    if wanted.digest is not None or (wanted.into / volume.JOURNAL).exists():
+        return None
+    if run.old is not None:
+        put_back(wanted.into, run.old)
+        if is_whole(wanted.into, run.old):
+            return Base(wanted.into, run.old, in_place=True)
+    previous = read_previous(wanted.previous)
+    return None if previous is None or wanted.previous is None else Base(wanted.previous, previous)
+
+
+def _clear(run: _Run) -> None:
+    """Remove what came; files of the release that the folder held get their names back."""
+    put_back(run.wanted.into, run.old)
+    volume.clear(run.wanted.into)
 
 
 def _from_first_good(assets: Sequence[Asset], run: _Run) -> Receipt:
@@ -174,7 +184,7 @@ def _from_first_good(assets: Sequence[Asset], run: _Run) -> Receipt:
             break
         except WrongRelease as e:
             # Nothing of it is worth keeping, but another mirror may have it right.
-            volume.clear(run.wanted.into)
+            _clear(run)
             failures.append(e)
             assets = origin.rest
     raise next((f for f in failures if not f.permanent), failures[0])
@@ -196,10 +206,10 @@ def _from_folder(source: Path, run: _Run) -> Receipt:
 
     with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
         try:
-            files = copy_release(source, wanted.profile, wanted.into, told)
+            files = copy_release(source, wanted, told, replaced=run.old is not None)
             return _verified(Arrived(files, None), None, run, checks)
         except WrongRelease:
-            volume.clear(wanted.into)
+            _clear(run)
             raise
 
 
@@ -211,13 +221,13 @@ def _from(origin: Origin, run: _Run) -> Receipt:
     for fresh in (False, True):
         with EarlyChecks(wanted.into / volume.PARTIAL, wanted.profile, wanted.limits) as checks:
             try:
-                arrived = arrive(origin, wanted, run.progress, checks, fresh=fresh)
+                arrived = arrive(origin, wanted, run.progress, checks, fresh=fresh, old=run.old)
                 return _verified(arrived, origin.asset, run, checks)
             except WrongRelease:
                 # A power cut, or bytes of two mirrors, may have put together what never was one archive.
                 if fresh or not origin.mixed:
                     raise
-                volume.clear(wanted.into)
+                _clear(run)
     raise AssertionError("the second try ends in one way or the other")
 
 

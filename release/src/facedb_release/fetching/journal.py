@@ -120,16 +120,29 @@ def read_journal(path: Path, identity: str, folder: Path) -> Begun:
         identity: of the archive.
         folder: of the files that it speaks of.
     """
+    begun = _parsed(path, identity)
+    try:
+        return _on_disk(folder, begun)
+    except ValueError:
+        return NOTHING
+
+
+def noted(path: Path, identity: str) -> tuple[FileRecord, ...]:
+    """Return the files that were whole, as the journal has it, wherever they are now."""
+    return tuple(_parsed(path, identity).done.values())
+
+
+def _parsed(path: Path, identity: str) -> Begun:
+    """Read the journal, if it is one of this archive."""
     try:
         raw = parse_json(path.read_bytes(), max_bytes=MIB)
         if raw["format"] != FORMAT or raw["identity"] != identity:
             return NOTHING
-        begun = Begun(
-            done={r["name"]: FileRecord(**r) for r in raw["done"]},
-            half={name: Half(**h) for name, h in raw["half"].items()},
-            passed=Passed(**raw["passed"]) if raw["passed"] else None,
-        )
-        return _on_disk(folder, begun)
+        done = {r["name"]: FileRecord(**r) for r in raw["done"]}
+        half = {name: Half(**h) for name, h in raw["half"].items()}
+        if any(Path(name).name != name for name in (*done, *half)):
+            return NOTHING
+        return Begun(done, half, Passed(**raw["passed"]) if raw["passed"] else None)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return NOTHING
 

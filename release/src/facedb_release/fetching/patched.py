@@ -14,9 +14,10 @@ from facedb_release import volume
 from facedb_release.archive.contents import read_contents, read_member
 from facedb_release.archive.directory import LOCAL, Member
 from facedb_release.archive.records import judge_local, judge_local_name
-from facedb_release.errors import Reason, WrongRelease
+from facedb_release.errors import NoSpace, Reason, WrongRelease
 from facedb_release.fetching.arrive import Arrived
 from facedb_release.fetching.checks import EarlyChecks
+from facedb_release.fetching.inplace import move, set_aside
 from facedb_release.fetching.journal import Journal
 from facedb_release.fetching.member import Reader, Target, unpack_member
 from facedb_release.fetching.origin import Origin
@@ -33,13 +34,28 @@ from facedb_release.receipt import FileRecord, Receipt
 from facedb_release.verify.release import check_manifest
 
 
+@dataclass(frozen=True)
+class Base:
+    """The release that a patch starts from.
+
+    Attributes:
+        folder: of its files.
+        receipt: what they are.
+        in_place: whether the folder is that of the new release, and what is unchanged is moved, not copied.
+    """
+
+    folder: Path
+    receipt: Receipt
+    in_place: bool = False
+
+
 @dataclass
 class _Patching:
     """One patch archive that is being applied."""
 
     origin: Origin
     members: Mapping[str, Member]
-    previous: Path
+    base: Base
     partial: Path
     windows: Windows
     told: Progress
@@ -56,34 +72,36 @@ class _Patching:
 
 
 def arrive_patched(
-    origin: Origin, wanted: FetchRequest, previous: Receipt, progress: Progress, checks: EarlyChecks
+    origin: Origin, wanted: FetchRequest, base: Base, progress: Progress, checks: EarlyChecks
 ) -> Arrived:
     """Bring the files by a patch.
 
     Args:
         origin: of the patch archive.
-        wanted: what was asked for; its `previous` is the folder of the release before.
-        previous: that release's receipt.
+        wanted: what was asked for.
+        base: the release before.
         progress: is told the patch archive's bytes.
         checks: begin with each file as soon as it is whole.
 
     Raises:
         ReleaseError: why the patch cannot be used; the full archive may well be.
     """
-    if wanted.previous is None or not origin.ranges:
+    if not origin.ranges:
         raise _useless("this server gives no ranges", origin)
     partial = volume.claim(wanted.into, wanted.profile)
     volume.clear(wanted.into)
     contents = read_contents(origin, patch_profile(wanted.profile))
     members = {m.name: m for m in contents.members}
-    steps = _steps(origin, members, wanted, previous)
+    steps = _steps(origin, members, wanted, base.receipt)
     checks.expect([s.record.name for s in steps])
-    volume.require_space(wanted.into, sum(s.record.size for s in steps))
+    _require_space(steps, wanted, base, origin)
+    if base.in_place:
+        set_aside(wanted.into, wanted.profile)
     origin.expect(contents)
     with Windows(origin, connections=wanted.connections) as windows:
-        work = _Patching(origin, members, wanted.previous, partial, windows, progress)
+        work = _Patching(origin, members, base, partial, windows, progress)
         records = []
-        for step in _in_order(steps, wanted.profile):
+        for step in _in_order(steps, wanted.profile, base):
             records.append(_made(step, work))
             checks.begin(records[-1])
     return Arrived(tuple(records), None)
@@ -103,9 +121,26 @@ def _steps(
     return steps
 
 
-def _in_order(steps: tuple[Step, ...], profile: Profile) -> list[Step]:
-    """Put the indices first: their checks take longest."""
-    return sorted(steps, key=lambda s: s.record.name not in profile.indices)
+def _require_space(steps: tuple[Step, ...], wanted: FetchRequest, base: Base, origin: Origin) -> None:
+    """Check the room for what is made; in place, the old files stay until all is verified."""
+    needed = sum(s.record.size for s in steps if not (base.in_place and _stays(s)))
+    try:
+        volume.require_space(wanted.into, needed)
+    except NoSpace as e:
+        if not base.in_place:
+            raise
+        # The full archive needs less: what it replaces is removed first.
+        raise _useless("there is no room for both old and new files", origin) from e
+
+
+def _stays(step: Step) -> bool:
+    """Whether the file only has to be moved, when the release is changed in place."""
+    return isinstance(step, Take) and step.source == step.record.name
+
+
+def _in_order(steps: tuple[Step, ...], profile: Profile, base: Base) -> list[Step]:
+    """Put the indices first: their checks take longest; but move old files only once nobody reads them."""
+    return sorted(steps, key=lambda s: (base.in_place and _stays(s), s.record.name not in profile.indices))
 
 
 def _made(step: Step, work: _Patching) -> FileRecord:
@@ -113,7 +148,8 @@ def _made(step: Step, work: _Patching) -> FileRecord:
     target = work.partial / step.record.name
     match step:
         case Take(record, source):
-            if not take(record, work.previous / source, target):
+            get = move if work.base.in_place and _stays(step) else take
+            if not get(record, work.base.folder / source, target):
                 raise _useless(f"{source} of the release before changed at rest", work.origin)
             return record
         case Whole(record, name):
@@ -127,7 +163,9 @@ def _made(step: Step, work: _Patching) -> FileRecord:
             reader = work.reader(member)
             fixed = reader.take(LOCAL.size)
             judge_local_name(member, reader.take(judge_local(member, fixed)), fixed)
-            return apply_patch(reader.pieces(member.packed), work.previous / source, target, expected=record)
+            return apply_patch(
+                reader.pieces(member.packed), work.base.folder / source, target, expected=record
+            )
 
 
 def _useless(why: str, origin: Origin) -> WrongRelease:

@@ -66,14 +66,28 @@ def alone(folder: Path, names: Iterable[str]) -> Iterator[None]:
         SourceTrouble: InUse, with the process where it is known; VolumeUnavailable.
         NoSpace: when the volume runs full meanwhile.
     """
-    with volume.writing(folder):
-        handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            _lock(handle, fcntl.LOCK_EX, _advice(f"A sidecar uses {folder}"))
-            _require_closed(folder, names)
-            yield
-        finally:
-            os.close(handle)
+    with volume.writing(folder), unused(folder, names):
+        yield
+
+
+@contextmanager
+def unused(folder: Path, names: Iterable[str]) -> Iterator[None]:
+    """Keep readers out; for whoever holds the folder's lock of writing already.
+
+    Args:
+        folder: of the files.
+        names: of those that others may have open.
+
+    Raises:
+        SourceTrouble: InUse, with the process where it is known.
+    """
+    handle = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _lock(handle, fcntl.LOCK_EX, _advice(f"A sidecar uses {folder}"))
+        _require_closed(folder, names)
+        yield
+    finally:
+        os.close(handle)
 
 
 def require_unused(folder: Path, names: Iterable[str]) -> None:

@@ -40,7 +40,7 @@ from facedb_sidecar.engine.signals import (
     load_signals,
     rerank,
 )
-from facedb_sidecar.engine.stored import Stored, load_stored
+from facedb_sidecar.engine.stored import Quality, Stored, load_stored
 from facedb_sidecar.engine.timing import Stopwatch
 
 __all__ = [
@@ -130,6 +130,11 @@ class Engine:
     def checked(self) -> int:
         """How many stored faces found themselves at load."""
         return self.stored.checked
+
+    @property
+    def quality(self) -> Quality:
+        """How well and how fast the indices answered at load."""
+        return self.stored.quality
 
     def identify(
         self,

@@ -8,6 +8,7 @@ engine and by matching.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -43,6 +44,8 @@ SAMPLES = 50
 NEAR = 10
 # A good graph leaves a few vectors where no search finds them: 16 of 10,000 at ef 200 (measured).
 NEEDED_SHARE = 0.9
+# For one index, where every vector is compared.
+MEASURE_SECONDS = 1.0
 # hnswlib's guard against a vector of length 0.
 TINY = np.float32(1e-30)
 # Faces that one thread takes at once: so that none has much to do when the others are done.
@@ -80,6 +83,21 @@ class Neighbours:
 
     labels: npt.NDArray[np.int64]
     distances: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How an index answers, as requests ask it.
+
+    Attributes:
+        asked: stored faces that were looked for.
+        found: of those, the faces that found themselves.
+        milliseconds: that single queries took.
+    """
+
+    asked: int
+    found: int
+    milliseconds: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -160,7 +178,7 @@ class FaceIndex:
         Raises:
             LoadError: CorruptIndex.
         """
-        labels = np.unique(np.linspace(0, len(self) - 1, min(SAMPLES, len(self))).astype(np.int64))
+        labels = self._sample()
         lost = labels
         for width in CHECK_WIDTHS:
             lost = lost[~self._find(lost, width)]
@@ -173,7 +191,30 @@ class FaceIndex:
             raise LoadError("CorruptIndex", message)
         return len(labels)
 
-    def _find(self, labels: npt.NDArray[np.int64], width: int) -> npt.NDArray[np.bool_]:
+    def measure(self) -> Measured:
+        """Ask for the faces of the self-check as requests do: as wide as they search, and one at a time.
+
+        The self-check asks whether the index is damaged, and looks as wide as it has to; this tells how good
+        it is. Takes a second at most, beside one search for all the faces together.
+        """
+        labels = self._sample()
+        found = int(self._find(labels, self.width).sum())
+        times: list[float] = []
+        until = time.monotonic() + MEASURE_SECONDS
+        for label in labels.tolist():
+            vector = self._stored(label)[None]
+            began = time.perf_counter()
+            self.search(vector, min(NEAR, len(self)))
+            times.append(1000 * (time.perf_counter() - began))
+            if time.monotonic() > until:
+                break
+        return Measured(len(labels), found, tuple(times))
+
+    def _sample(self) -> npt.NDArray[np.int64]:
+        """Labels, evenly spread."""
+        return np.unique(np.linspace(0, len(self) - 1, min(SAMPLES, len(self))).astype(np.int64))
+
+    def _find(self, labels: npt.NDArray[np.int64], width: int | None) -> npt.NDArray[np.bool_]:
         """Whether each stored vector finds itself, or its like, among its nearest.
 
         Raises:

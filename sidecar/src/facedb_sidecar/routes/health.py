@@ -89,6 +89,8 @@ def _ready(engine: Engine, parts: Parts) -> schemas.Ready:
         face_count=engine.catalog.face_count,
         device=schemas.Device(requested=device.requested, provider=device.provider),
         self_check=schemas.SelfCheck(passed=True, checked=engine.checked),
+        recall=round(engine.quality.recall, 4),
+        query_ms=round(engine.quality.query_ms, 3),
         search=parts.settings.search,
         warnings=_warnings(engine, parts),
     )

@@ -1,0 +1,155 @@
+"""What people decide by annotation about a rollout: promote, abort, roll back. Pure.
+
+A decision is written into the status before anything is done about it, in a pass without steps. So it counts
+once, wherever the operator is killed. One that decides nothing is dealt with too, and says so.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from facedb_operator import names
+from facedb_operator.facts import Observed, Verified
+from facedb_operator.names import Component, Reason
+from facedb_operator.plan.pods import Goal
+from facedb_operator.plan.strategies import in_steps
+from facedb_operator.plan.trial import current, remembered, verdict
+from facedb_operator.plan.verbs import asked, handle
+from facedb_operator.record import Good
+from facedb_operator.spec import FaceDatabase
+from facedb_operator.steps import Plan
+
+AT_ONCE = timedelta(0)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A verified release that is still here, on a volume or as a snapshot."""
+
+    version: str
+    release_key: str
+    facts: Verified
+
+
+def decision(db: FaceDatabase, seen: Observed) -> Plan | None:
+    """The pass that writes down what somebody has decided; None when there is nothing to write down."""
+    asks = asked(db)
+    if asks.abort and _on_trial(db):
+        return _abort(db, seen)
+    if asks.promote and _on_trial(db):
+        return _promote(db, seen)
+    if asks.rollback:
+        return _roll_back(db, seen, asks.rollback)
+    return None
+
+
+def in_vain(db: FaceDatabase, seen: Observed, todo: Plan) -> Plan:
+    """The pass, and a word on tokens that decide nothing: they are dealt with as well."""
+    asks = asked(db)
+    words = {}
+    if asks.abort:
+        words["abort"] = "Nothing to abort: no rollout is under way."
+    if asks.promote:
+        words["promote"] = "Nothing to promote: nothing waits for it."
+    if asks.rollback:
+        words["rollback"] = _why_not(db, seen, asks.rollback)
+    if not words:
+        return todo
+    handled = {**todo.handled, **handle(db, *words)}
+    return replace(todo, message=" ".join((todo.message, *words.values())), handled=handled)
+
+
+def _on_trial(db: FaceDatabase) -> bool:
+    """Whether a rollout is under way, or frozen."""
+    frozen = db.verdict is not None and db.verdict.frozen
+    return current(db, db.revision_key) is not None and (db.verdict is None or frozen)
+
+
+def _abort(db: FaceDatabase, seen: Observed) -> Plan:
+    message = f"The rollout of {db.version} was aborted by the annotation facedb.dev/abort."
+    bad = verdict(db, seen, _digest(db, seen), Reason.ABORTED, message)
+    return Plan(bad.reason, message, bad=bad, handled=handle(db, "abort"), check_again=AT_ONCE)
+
+
+def _promote(db: FaceDatabase, seen: Observed) -> Plan | None:
+    goal = Goal(db.version, None, db.claim_name, db.release_key, db.revision_key, on_trial=True)
+    walk = remembered(db, goal)
+    done = handle(db, "promote")
+    if db.verdict is not None:
+        walk = replace(walk, step=len(db.rollout.steps), step_since=None, accepted=True)
+        message = f"{db.version} was accepted as it is; it is good once it serves."
+        return Plan(Reason.PROMOTED, message, pardon=True, walk=walk, handled=done, check_again=AT_ONCE)
+    if in_steps(db, seen, goal, walk):
+        walk = replace(walk, promoted=True)
+        message = f"{db.version} was promoted beyond step {walk.step + 1}."
+        return Plan(Reason.PROMOTED, message, walk=walk, handled=done, check_again=AT_ONCE)
+    if walk.alone_since is not None and not walk.accepted:
+        message = f"The bake of {db.version} was ended by the annotation facedb.dev/promote."
+        walk = replace(walk, accepted=True)
+        return Plan(Reason.PROMOTED, message, walk=walk, handled=done, check_again=AT_ONCE)
+    return None
+
+
+def _roll_back(db: FaceDatabase, seen: Observed, version: str) -> Plan | None:
+    good = db.record.last_good
+    kept = _kept(db, seen, version)
+    if kept is None or (good is not None and good.revision_key == db.revision_key and version == db.version):
+        return None
+    message = f"Going back to {version}, as the annotation facedb.dev/rollback asks."
+    bad = verdict(db, seen, _digest(db, seen), Reason.ROLLED_BACK_BY_USER, message)
+    same = good is not None and good.version == version
+    return Plan(
+        bad.reason,
+        message,
+        bad=bad,
+        good=None if same else _as_good(db, seen, kept),
+        handled=handle(db, "rollback"),
+        check_again=AT_ONCE,
+    )
+
+
+def _why_not(db: FaceDatabase, seen: Observed, version: str) -> str:
+    if _kept(db, seen, version) is not None:
+        return f"Nothing to roll back to: {version} serves already."
+    known = sorted({k.version for k in _all_kept(seen)})
+    return f"Nothing to roll back to: {version} is not kept (kept are {', '.join(known) or 'none'})."
+
+
+def _kept(db: FaceDatabase, seen: Observed, version: str) -> _Kept | None:
+    good = db.record.last_good
+    found = [k for k in _all_kept(seen) if k.version == version]
+    first = next((k for k in found if good is not None and k.release_key == good.release_key), None)
+    # A release that is itself on trial is no release to go back to.
+    return first or next(
+        (k for k in found if k.release_key != db.release_key or db.verdict is not None), None
+    )
+
+
+def _all_kept(seen: Observed) -> list[_Kept]:
+    claims = [
+        _Kept(c.version or "", c.key, c.verified)
+        for c in sorted(seen.claims, key=lambda c: c.created_at, reverse=True)
+        if c.component is Component.RELEASE and c.verified is not None and not c.deleting
+    ]
+    shots = [
+        _Kept(s.version, s.release_key, s.verified) for s in seen.snapshots if s.ready and not s.deleting
+    ]
+    return [*claims, *shots]
+
+
+def _as_good(db: FaceDatabase, seen: Observed, kept: _Kept) -> Good:
+    """The kept release with the pods' settings of today, or as a Deployment that is still there has it."""
+    work = next((w for w in seen.workloads if w.release_key == kept.release_key and not w.deleting), None)
+    revision = work.revision_key if work else db.revision_of(kept.release_key)
+    return Good(
+        kept.version,
+        kept.facts.digest,
+        names.release_claim(db.name, kept.version, kept.release_key),
+        kept.release_key,
+        revision,
+        names.workload(db.name, kept.version, revision),
+    )
+
+
+def _digest(db: FaceDatabase, seen: Observed) -> str | None:
+    claim = seen.claim(db.claim_name)
+    return claim.verified.digest if claim is not None and claim.verified is not None else db.digest

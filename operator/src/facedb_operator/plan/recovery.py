@@ -1,0 +1,73 @@
+"""When pods of the goal cannot be made because its bytes are gone: get them back, keep serving meanwhile.
+
+Pure. Somebody may have deleted a claim or a snapshot; or a release is wanted again that is kept as a
+snapshot.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from facedb_operator.facts import Observed, Workload
+from facedb_operator.names import Reason
+from facedb_operator.plan.keeping import on_its_way
+from facedb_operator.plan.pods import Goal
+from facedb_operator.plan.rollout import rollout
+from facedb_operator.plan.staging import refetching
+from facedb_operator.plan.volumes import is_lost
+from facedb_operator.spec import FaceDatabase
+from facedb_operator.steps import DeleteWorkload, Plan, ScaleWorkload, Step
+
+LOOK_AGAIN = timedelta(seconds=1)
+
+
+def recovery(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan | None:
+    """The next step towards pods of the goal, where its bytes are gone; None when they are there."""
+    if _stands(seen, goal):
+        wait = on_its_way(db, seen, goal.release_key, goal.version)
+        made = seen.workload(goal.revision_key) is not None
+        return None if made or wait is None else _hold(db, seen, goal, wait)
+    good = db.record.last_good
+    # The wanted release's bytes are staging's part.
+    staged_there = goal.release_key == db.release_key and db.verdict is None
+    todo = refetching(db, seen, good) if good is not None and not staged_there else None
+    if todo is None:
+        todo = Plan(
+            Reason.RESTORING, f"The bytes of {goal.version} are not there yet.", check_again=LOOK_AGAIN
+        )
+    return _hold(db, seen, goal, todo)
+
+
+def _stands(seen: Observed, goal: Goal) -> bool:
+    """Whether pods of the goal run, or can be made."""
+    if any(p.ip and not p.deleting for p in seen.pods_of(goal.revision_key)):
+        return True
+    work = seen.workload(goal.revision_key)
+    if work is not None and work.snapshot:
+        return any(s.name == work.snapshot and s.ready and not s.deleting for s in seen.snapshots)
+    if work is None and goal.snapshot is not None:
+        return True
+    claim = seen.claim(goal.claim)
+    return claim is not None and claim.verified is not None and not is_lost(claim, seen)
+
+
+def _hold(db: FaceDatabase, seen: Observed, goal: Goal, todo: Plan) -> Plan:
+    """What serves goes on serving; pods that wait for the lost bytes must not see them half there."""
+    waiting = seen.workload(goal.revision_key)
+    steps: tuple[Step, ...] = (DeleteWorkload(waiting.name),) if waiting is not None else ()
+    now = max(
+        (w for w in seen.workloads if w.revision_key != goal.revision_key and not w.deleting),
+        key=lambda w: (len(seen.serving(w.revision_key)), w.created_at),
+        default=None,
+    )
+    if now is not None and seen.serving(now.revision_key):
+        upkeep = rollout(db, seen, _as_goal(now))
+        steps = (*steps, *(s for s in upkeep.steps if not _is_of(s, waiting)))
+    return replace(todo, steps=(*steps, *todo.steps), good=None, bad=None)
+
+
+def _as_goal(work: Workload) -> Goal:
+    return Goal(work.version, work.digest, work.claim, work.release_key, work.revision_key, on_trial=False)
+
+
+def _is_of(step: Step, work: Workload | None) -> bool:
+    return work is not None and isinstance(step, ScaleWorkload | DeleteWorkload) and step.name == work.name

@@ -1,0 +1,80 @@
+"""Plan and facts → the whole status, computed once, at the end. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from facedb_operator import names
+from facedb_operator.facts import Observed
+from facedb_operator.names import Component, Condition, Reason
+from facedb_operator.record import Available
+from facedb_operator.spec import FaceDatabase
+from facedb_operator.status import views
+from facedb_operator.status.conditions import STILL, View, conditions, merge_conditions
+from facedb_operator.status.history import history_of, target_of
+from facedb_operator.steps import Plan
+
+MOST_BAD = 10
+
+Json = dict[str, Any]
+
+
+def status_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json:
+    """The status to write: the derived view, and what must be remembered."""
+    now = seen.now
+    verdict = plan.bad or (None if plan.pardon else db.verdict)
+    known = [b for b in db.record.bad if not plan.pardon or b is not db.verdict]
+    bad = [*known, *([plan.bad] if plan.bad else [])][-MOST_BAD:]
+    good = plan.good or db.record.last_good
+    active = views.active(db, seen)
+    serving = [p for p in seen.pods if p.ready and not p.deleting]
+    at_goal = verdict is None and _at_goal(db, seen, plan)
+    view = View(plan, verdict, good, active, len(serving), db.sidecar.replicas, at_goal)
+    status: Json = {
+        "observedGeneration": db.generation,
+        "desired": views.desired(db, plan),
+        "available": views.available(_offer(db, plan)),
+        "active": active,
+        "lastGood": views.good_json(good) if good else None,
+        "target": target_of(db, seen, plan),
+        "bad": [views.bad_json(b) for b in bad],
+        "history": history_of(db, seen, plan),
+        "storage": views.storage(db, seen),
+        "replicas": len([p for p in seen.pods if not p.deleting]),
+        "readyReplicas": len(serving),
+        "selector": f"{names.DATABASE_LABEL}={db.name},{names.COMPONENT_LABEL}={Component.SIDECAR.value}",
+        "handled": views.handled(db, plan) or None,
+        "conditions": conditions(db, view, seen.claim(db.claim_name), now),
+    }
+    return {key: value for key, value in status.items() if value is not None}
+
+
+def _at_goal(db: FaceDatabase, seen: Observed, plan: Plan) -> bool:
+    """Whether what the spec asks for serves; while nothing is moved, as far as can be seen."""
+    if plan.reason not in STILL:
+        return plan.good is not None and plan.good.revision_key == db.revision_key
+    good = db.record.last_good
+    up = len(seen.serving(db.revision_key))
+    return good is not None and good.revision_key == db.revision_key and up >= db.sidecar.replicas
+
+
+def _offer(db: FaceDatabase, plan: Plan) -> Available | None:
+    """What the source offers: of a channel, and of a pinned release whose size was asked for."""
+    wanted = db.channel is not None or db.storage.size is None
+    return plan.available or db.record.available if wanted else None
+
+
+def invalid_status(body: Mapping[str, Any], field: str, why: str, now: datetime) -> Json:
+    """The status of a resource whose spec cannot be read: everything kept, the mistake named."""
+    old: Json = dict(body.get("status") or {})
+    generation = body["metadata"].get("generation", 0)
+    message = f"{field} {why}"
+    values = {
+        Condition.READY: ("False", Reason.INVALID_SPEC, message),
+        Condition.STALLED: ("True", Reason.INVALID_SPEC, message),
+        Condition.RECONCILING: ("False", Reason.INVALID_SPEC, message),
+        Condition.PROGRESSING: ("False", Reason.INVALID_SPEC, message),
+    }
+    old["observedGeneration"] = generation
+    old["conditions"] = merge_conditions(old.get("conditions") or (), values, generation, now)
+    return old
