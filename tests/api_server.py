@@ -136,7 +136,7 @@ class ApiServer:
             f"--cert-dir={self.folder}",
             f"--token-auth-file={self.folder / 'tokens.csv'}",
             "--authorization-mode=RBAC",
-            "--service-cluster-ip-range=10.215.0.0/24",
+            "--service-cluster-ip-range=10.215.0.0/16",
             f"--service-account-key-file={self.folder / 'accounts.key'}",
             f"--service-account-signing-key-file={self.folder / 'accounts.key'}",
             "--service-account-issuer=https://kubernetes.default.svc",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cluster.places import Place, own_cluster
+from cluster.places import Place, installed_cluster, own_cluster
 from cluster.stage import Stage, install_chart, prepare
 from cluster.world_of_one import Database
 from enrolment import astronaut
@@ -16,7 +17,12 @@ from release_server import ReleaseServer
 
 @pytest.fixture(scope="session")
 def place() -> Place:
-    """The test node with both images and the installed chart."""
+    """The test node with both images and the installed chart.
+
+    AS_INSTALLED=1 builds and installs nothing: for work on one test while another one runs.
+    """
+    if os.environ.get("AS_INSTALLED"):
+        return installed_cluster()
     found = own_cluster()
     install_chart(found.kubernetes, found.images)
     return found

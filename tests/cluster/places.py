@@ -28,6 +28,15 @@ def own_cluster() -> Place:
     return Place(Kubernetes(kubeconfig(), binaries.bin_dir()), Images(operator, sidecar), NODE_IP)
 
 
+def installed_cluster() -> Place:
+    """The test node as it is, with the images of the operator that is installed there."""
+    kubernetes = Kubernetes(kubeconfig(), binaries.bin_dir())
+    live = kubernetes.get("deployment", "facedb-operator", "facedb-system")
+    container = live["spec"]["template"]["spec"]["containers"][0]
+    sidecar = next(e["value"] for e in container["env"] if e["name"] == "FACEDB_SIDECAR_IMAGE")
+    return Place(kubernetes, Images(container["image"], sidecar), NODE_IP)
+
+
 def current_cluster() -> Place:
     """The kubeconfig's cluster, with images that its nodes can already get.
 
