@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import grpc
 
-from cluster.csi import faults
+from cluster.csi import faults, limits
 from cluster.csi.driver_layout import DRIVER, TOPOLOGY
 from cluster.csi.store import NotThereError, Origin, OtherwiseError, Snapshot, Store, TooSmallError
 from cluster.csi.wire import message
@@ -63,7 +63,10 @@ class Controller:
         origin = Origin(source.snapshot.snapshot_id, source.volume.volume_id)
         size = request.capacity_range
         try:
-            made = self._store.create_volume(request.name, size.required_bytes, size.limit_bytes, origin)
+            limited = request.parameters.get(limits.PARAMETER) == "true"
+            made = self._store.create_volume(
+                request.name, size.required_bytes, size.limit_bytes, origin, limited=limited
+            )
         except (NotThereError, OtherwiseError, TooSmallError, OSError) as error:
             _refuse(context, error)
         volume = message("csi.v1.Volume")(volume_id=made.id, capacity_bytes=made.capacity)

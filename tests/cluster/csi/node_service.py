@@ -11,6 +11,7 @@ import grpc
 
 from cluster.csi.controller_service import unsupported
 from cluster.csi.driver_layout import DRIVER, TOPOLOGY
+from cluster.csi.limits import is_mounted
 from cluster.csi.store import NotThereError, Store
 from cluster.csi.wire import message
 
@@ -76,12 +77,6 @@ class Registration:
     def NotifyRegistrationStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         print(f"The kubelet has registered the driver. {request.error}".strip(), flush=True)
         return message("pluginregistration.RegistrationStatusResponse")()
-
-
-def is_mounted(target: Path) -> bool:
-    """Whether something is mounted here; os.path.ismount overlooks bind mounts from the same disk."""
-    table = Path("/proc/self/mounts").read_text().splitlines()
-    return str(target) in (line.split()[1].encode().decode("unicode_escape") for line in table)
 
 
 def _run(context: grpc.ServicerContext, *command: str) -> None:

@@ -17,6 +17,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from cluster.csi import limits
+
 _ID = re.compile(r"(vol|snap)-[0-9a-f]{32}")
 
 
@@ -30,12 +32,13 @@ class Origin:
 
 @dataclass(frozen=True)
 class Volume:
-    """A volume. ``capacity`` is bytes as promised; nothing holds a pod to it."""
+    """A volume. ``capacity`` is bytes as promised; only where it is ``limited`` is a pod held to it."""
 
     id: str
     name: str
     capacity: int
     origin: Origin
+    limited: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,12 @@ class Store:
             found = [Snapshot(**json.loads(f.read_text())) for f in self._snapshots.glob("snap-*.json")]
         return sorted(found, key=lambda s: (s.at, s.id))
 
-    def create_volume(self, name: str, least: int, most: int, origin: Origin) -> Volume:
+    def create_volume(
+        self, name: str, least: int, most: int, origin: Origin, *, limited: bool = False
+    ) -> Volume:
         """Make a volume of at least ``least`` and at most ``most`` bytes (0: no bound), or find it made.
+
+        ``limited``: it holds no more than that.
 
         Raises:
             NotThereError: what it shall be made from is gone.
@@ -115,7 +122,7 @@ class Store:
         """
         with self._lock:
             source, needed = self._source(origin)
-            wanted = Volume(_id("vol", name), name, max(least, needed), origin)
+            wanted = Volume(_id("vol", name), name, max(least, needed), origin, limited)
             try:
                 found = self.volume(wanted.id)
             except NotThereError:
@@ -128,7 +135,7 @@ class Store:
                 raise TooSmallError(
                     f"{least} to {most or 'any'} bytes were asked for, {wanted.capacity} are needed"
                 )
-            _fill(self._volumes / wanted.id, source)
+            _fill(self._volumes / wanted.id, source, wanted.capacity if limited else 0)
             _write(self._volumes, wanted.id, asdict(wanted))
             return wanted
 
@@ -200,11 +207,14 @@ def _write(folder: Path, identity: str, said: dict[str, object]) -> None:
     part.replace(folder / f"{identity}.json")
 
 
-def _fill(target: Path, source: Path | None) -> None:
+def _fill(target: Path, source: Path | None, limit: int = 0) -> None:
     # Left over from a copy that was cut off.
+    limits.take_away(target)
     shutil.rmtree(target, ignore_errors=True)
     # As a new file system's root is: what runs as a user gets in by its pod's fsGroup.
     target.mkdir(mode=0o755)
+    if limit:
+        limits.put(target, limit)
     if source is not None:
         command = ["cp", "-a", "--reflink=auto", f"{source}/.", str(target)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -218,5 +228,6 @@ def _delete(folder: Path, identity: str) -> None:
     except ValueError:
         return
     # Files first: as long as the record stands, a second try finds what to delete.
+    limits.take_away(folder / identity)
     shutil.rmtree(folder / identity, ignore_errors=True)
     (folder / f"{identity}.json").unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from cluster.csi import driver, faults, wire
+from cluster.csi import driver, faults, limits, wire
 from cluster.csi.driver_layout import endpoint
 from cluster.csi.faults import Faults
 from cluster.node import binaries
@@ -113,6 +113,26 @@ def test_a_volume_smaller_than_its_snapshot_is_out_of_range(controller: Call) ->
     origin = {"snapshot": {"snapshot_id": cut.snapshot_id}}
     code = _refusal(lambda: _volume(controller, "less", MIB, volume_content_source=origin))
     assert code == grpc.StatusCode.OUT_OF_RANGE
+
+
+def test_a_limited_volume_is_full_when_it_is_full_and_goes_like_any_other(
+    controller: Call, tmp_path: Path
+) -> None:
+    limited = {limits.PARAMETER: "true"}
+    made = _volume(controller, "small", 2 * MIB, parameters=limited).volume_id
+    folder = _files(tmp_path, made)
+    (folder / "file").write_bytes(bytes(MIB))
+    with pytest.raises(OSError, match="No space left"):
+        (folder / "more").write_bytes(bytes(2 * MIB))
+    (folder / "more").unlink()
+    cut = controller("CreateSnapshot", name="cut", source_volume_id=made).snapshot
+    origin = {"snapshot": {"snapshot_id": cut.snapshot_id}}
+    again = _volume(controller, "again", 2 * MIB, parameters=limited, volume_content_source=origin).volume_id
+    assert (_files(tmp_path, again) / "file").stat().st_size == MIB
+    for volume in (made, again):
+        controller("DeleteVolume", volume_id=volume)
+        assert not _files(tmp_path, volume).exists()
+        assert not limits.is_mounted(_files(tmp_path, volume))
 
 
 def test_an_id_that_is_no_id_never_becomes_a_path(controller: Call, tmp_path: Path) -> None:

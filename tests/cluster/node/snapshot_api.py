@@ -1,8 +1,8 @@
 """Volume snapshots on the node: their API, its controller, the test driver and CSI's side-cars, as processes.
 
-``facedb-csi`` is the StorageClass with snapshots. The default class stays ``facedb-local`` (provisioner.py),
-which has none: that is what k3s users have. ``up --without-snapshots`` leaves all of this away, so that not
-even the API is there.
+``facedb-csi`` is the StorageClass with snapshots, ``facedb-csi-limited`` the same with volumes that can be
+full. The default class stays ``facedb-local`` (provisioner.py), which has none: that is what k3s users have.
+``up --without-snapshots`` leaves all of this away, so that not even the API is there.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cluster.csi import limits
 from cluster.csi.driver_layout import DRIVER, endpoint
 from cluster.node import binaries, go_modules, processes
 from cluster.node.layout import HERE, NODE_NAME, kubeconfig, state_dir
 
 CLASS = "facedb-csi"
+LIMITED_CLASS = "facedb-csi-limited"
 SNAPSHOT_CLASS = "facedb-csi"
 PLUGIN = "csi"
 # In the order in which they are ended.
@@ -49,8 +51,9 @@ def start(kubectl: Kubectl) -> None:
         "--timeout=30s",
         *(f"crd/{n}.snapshot.storage.k8s.io" for n in _CRDS),
     )
-    objects = {"apiVersion": "v1", "kind": "List", "items": [csi_driver(), storage_class(), snapshot_class()]}
-    kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(objects))
+    objects = [csi_driver(), storage_class(), storage_class(limited=True), snapshot_class()]
+    many = {"apiVersion": "v1", "kind": "List", "items": objects}
+    kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(many))
     processes.start(PLUGIN, [sys.executable, str(HERE), PLUGIN])
     processes.wait_for(PLUGIN, _answers, "The CSI driver's answer", timeout_s=START_TIMEOUT_S)
     for name, flags in sidecars().items():
@@ -94,13 +97,14 @@ def csi_driver() -> dict[str, Any]:
     }
 
 
-def storage_class() -> dict[str, Any]:
-    """The StorageClass whose volumes can be snapshotted and cloned."""
+def storage_class(*, limited: bool = False) -> dict[str, Any]:
+    """The StorageClass whose volumes can be snapshotted and cloned; or the one whose volumes can be full."""
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
-        "metadata": {"name": CLASS},
+        "metadata": {"name": LIMITED_CLASS if limited else CLASS},
         "provisioner": DRIVER,
+        **({"parameters": {limits.PARAMETER: "true"}} if limited else {}),
         "volumeBindingMode": "WaitForFirstConsumer",
         "reclaimPolicy": "Delete",
     }
