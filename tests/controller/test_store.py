@@ -162,6 +162,24 @@ def test_a_kind_that_is_not_served_is_nothing_to_wait_for_and_is_found_when_it_c
     play(story())
 
 
+def test_a_kind_that_was_taken_away_is_listed_anew_once_it_is_back() -> None:
+    async def story() -> None:
+        world = Story()
+        world.api.write(kinds.STORAGE_CLASS, "fast", provisioner="csi.example.com")
+        async with world.running():
+            assert world.store.lists(kinds.STORAGE_CLASS)
+            world.api.missing = {kinds.STORAGE_CLASS}
+            await world.api.cut(kinds.STORAGE_CLASS)
+            await asyncio.sleep(1)
+            assert not world.store.lists(kinds.STORAGE_CLASS)
+            assert not list(world.store.of(kinds.STORAGE_CLASS, ("x", "")))
+            world.api.missing = set()
+            await asyncio.sleep(LOOK_FOR_S * 2)
+            assert [e.name for e in world.store.of(kinds.STORAGE_CLASS, ("x", ""))] == ["fast"]
+
+    play(story())
+
+
 def test_a_busy_server_is_left_in_peace_for_as_long_as_it_says() -> None:
     async def story() -> None:
         world = Story()

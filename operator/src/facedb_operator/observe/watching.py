@@ -187,6 +187,8 @@ class Watch:
             if not self.answered.is_set() or self._store.lists(self.source.kind, self.namespace):
                 log.info("Not followed: %s (%s)", where, getattr(error, "reason", status))
             self._store.absent(self.source.kind, self.namespace)
+            # Once it is back, only a listing tells what there is.
+            self._version = 0
             self.answered.set()
             return LOOK_FOR_S
         level = logging.WARNING if self._failures or status else logging.DEBUG
