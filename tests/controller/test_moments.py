@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from facedb_operator.plan.retries import retry_delay
 from facedb_release.outcome import Outcome
+from rollout_stories import until, wait
 from world import World
 from world_objects import good_fetch, outcome
 
@@ -56,6 +62,31 @@ def test_a_transient_failure_is_tried_again_until_it_passes(spec: dict[str, Any]
     world.settle()
     assert world.serving() == [B]
     assert world.fetched.count(B) == 3
+
+
+def test_a_source_that_asks_for_a_longer_pause_gets_it(spec: dict[str, Any]) -> None:
+    world = World(spec)
+    world.settle()
+    refused = replace(outcome(B, ok=False, reason="SourceForbidden"), retry_after=120.0)
+    answers = iter([refused, good_fetch(B)])
+    world.fetches = lambda _: next(answers)
+    world.apply(version=B)
+    until(world, "SourceForbidden")
+    wait(world, 110)
+    assert world.fetched.count(B) == 1
+    world.settle()
+    assert world.serving() == [B]
+
+
+@pytest.mark.parametrize(
+    ("asked", "attempt", "waits_s"),
+    [(None, 1, 10), (3.0, 1, 10), (120.0, 1, 120), (1e12, 1, 3600), (float("nan"), 2, 20), (-5.0, 9, 300)],
+)
+def test_a_pause_is_never_shorter_than_ours_nor_longer_than_an_hour(
+    asked: float | None, attempt: int, waits_s: int
+) -> None:
+    refused = replace(outcome(B, ok=False, reason="SourceForbidden"), retry_after=asked)
+    assert retry_delay(attempt, refused) == timedelta(seconds=waits_s)
 
 
 def test_a_bump_during_a_download_stops_the_old_job(spec: dict[str, Any]) -> None:

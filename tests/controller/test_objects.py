@@ -41,6 +41,20 @@ def test_every_pod_is_locked_down(spec: dict[str, Any]) -> None:
             assert security["capabilities"] == {"drop": ["ALL"]}
 
 
+def test_a_signature_is_only_warned_of_where_the_spec_says_so(spec: dict[str, Any]) -> None:
+    signature = {"publicKeys": ["RWkey"]}
+    words = {
+        mode: objects.fetch_job(
+            database({**spec, "verification": {"mode": mode, "signature": signature}}), Component.RELEASE, 1
+        )["spec"]["template"]["spec"]["containers"][0]["command"]
+        for mode in ("Enforce", "Warn")
+    }
+    assert "RWkey" in words["Enforce"]
+    assert "RWkey" in words["Warn"]
+    assert "--warn-signature" in words["Warn"]
+    assert "--warn-signature" not in words["Enforce"]
+
+
 def test_the_fetch_job_goes_where_the_sidecar_goes_but_takes_no_gpu(spec: dict[str, Any]) -> None:
     placement = {"nodeSelector": {"gpu": "yes"}, "tolerations": [{"key": "gpu", "operator": "Exists"}]}
     spec["sidecar"] |= {**placement, "device": "gpu", "runtimeClassName": "nvidia"}

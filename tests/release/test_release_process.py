@@ -252,3 +252,13 @@ def test_a_reader_that_hangs_up_does_not_end_the_fetch(published: ReleaseServer,
         said = process.stderr.read() if process.stderr else b""
     assert process.returncode == 0, said.decode()
     assert told(tmp_path / "message").reason == "Fetched"
+
+
+def test_what_a_source_asks_to_wait_is_told(published: ReleaseServer, tmp_path: Path) -> None:
+    published.faults.fail_times, published.faults.fail_status = 100, 429
+    published.faults.retry_after = "3600"
+
+    done = here(*from_(published, tmp_path / "into", tmp_path / "message"))
+
+    assert (done.exit_code, told(tmp_path / "message").retry_after) == (12, 3600.0)
+    assert told(tmp_path / "message").reason == "SourceForbidden"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import minisign
@@ -77,3 +78,35 @@ def test_a_release_that_is_there_unsigned_is_not_taken_for_a_signed_one(
     fetch(wanted())
 
     assert refused(wanted(policy=signed[1])) is Reason.MISSING_SIGNATURE
+
+
+def test_where_signatures_are_only_warned_of_each_fault_is_told_and_the_release_taken(
+    server: ReleaseServer, wanted: Wanted, signed: tuple[Path, Policy], good: Path
+) -> None:
+    archive, policy = signed
+    lenient = replace(policy, warns=True)
+    other = Policy((minisign.KeyPair.generate().public_key.to_base64().decode(),), warns=True)
+    server.publish(good, tag=f"v{VERSION}")
+
+    unsigned = fetch(wanted(policy=lenient, into=wanted().into / "unsigned"))
+    server.publish(archive, tag=f"v{VERSION}")
+    strange = fetch(wanted(policy=other, into=wanted().into / "strange"))
+    known = fetch(wanted(policy=lenient, into=wanted().into / "known"))
+
+    assert any("MissingSignature" in w for w in unsigned.receipt.warnings)
+    assert any("InvalidSignature" in w for w in strange.receipt.warnings)
+    assert (unsigned.receipt.signed_by, strange.receipt.signed_by) == (None, None)
+    assert known.receipt.signed_by is not None
+    assert not any("Signature" in w for w in known.receipt.warnings)
+
+
+def test_a_release_that_is_there_unsigned_is_told_where_signatures_are_only_warned_of(
+    server: ReleaseServer, wanted: Wanted, signed: tuple[Path, Policy], good: Path
+) -> None:
+    server.publish(good, tag=f"v{VERSION}")
+    fetch(wanted())
+
+    again = fetch(wanted(policy=replace(signed[1], warns=True)))
+
+    assert again.already_there
+    assert any("MissingSignature" in w for w in again.receipt.warnings)

@@ -6,6 +6,7 @@ Used by transport and by whoever reads bodies.
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -70,6 +71,24 @@ def unavailable(url: str, what: str) -> SourceTrouble:
         "the network policy if it stays so.",
         found=what[:200],
     )
+
+
+def unreachable(url: str, why: str) -> SourceTrouble:
+    """Return the error for a connection that did not come about, or broke off."""
+    if "CERTIFICATE_VERIFY_FAILED" not in why:
+        return unavailable(url, why)
+    return SourceTrouble(
+        Reason.SOURCE_UNAVAILABLE,
+        f"{shown(url)} could not be read: its certificate is not trusted ({_plain(why)}). If an authority of "
+        "your own signed it, name that authority's certificate (--ca-bundle; in a FaceDatabase caBundleRef).",
+        found=why[:200],
+    )
+
+
+def _plain(why: str) -> str:
+    """What OpenSSL says, without the names of its errors and files: they are in `found`."""
+    said = re.search(r"certificate verify failed: ([^(]+)", why)
+    return said[1].strip() if said else why[:200]
 
 
 def shown(url: str) -> str:

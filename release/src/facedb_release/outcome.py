@@ -41,6 +41,7 @@ class Outcome:
         name: of the release, else of its archive, when the source says so.
         url: of the archive, without secrets, when known.
         published_at: RFC 3339 with its time zone, when the source says so.
+        retry_after: seconds that the source asks to wait before it is asked again.
     """
 
     ok: bool
@@ -63,6 +64,7 @@ class Outcome:
     name: str | None = None
     url: str | None = None
     published_at: str | None = None
+    retry_after: float | None = None
 
     def to_json(self) -> str:
         """Return the JSON text, at most 4096 bytes of ASCII; long texts and late warnings are cut to fit."""
@@ -104,6 +106,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "int | None": (int, type(None)),
     "float": (int, float),
+    "float | None": (int, float, type(None)),
 }
 
 

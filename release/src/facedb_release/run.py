@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from facedb_release.answers import Refused
 from facedb_release.errors import ExitCode, Reason, ReleaseError, SourceTrouble
 from facedb_release.fetching.remote import Tally
 from facedb_release.outcome import Outcome
@@ -154,6 +155,7 @@ def _bad(error: ReleaseError, tally: Tally, version: str | None) -> Outcome:
         file=error.file,
         expected=error.expected,
         found=error.found,
+        retry_after=cause.retry_after if isinstance(cause := error.__cause__, Refused) else None,
     )
 
 

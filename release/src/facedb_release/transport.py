@@ -19,7 +19,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from facedb_release.answers import Refused, check_status, read_answer, shown, token, unavailable
+from facedb_release.answers import (
+    Refused,
+    check_status,
+    read_answer,
+    shown,
+    token,
+    unavailable,
+    unreachable,
+)
 from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.network import (
     Client,
@@ -183,7 +191,7 @@ def request(
             response.close()
     except (httpx.TransportError, httpx.InvalidURL) as e:
         session.places.pop(url, None)
-        raise Refused(unavailable(url, str(e) or type(e).__name__)) from e
+        raise Refused(unreachable(url, str(e) or type(e).__name__)) from e
 
 
 def _answer(

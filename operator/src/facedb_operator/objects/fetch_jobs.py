@@ -9,6 +9,7 @@ from facedb_operator.objects.jobs import Work, job
 from facedb_operator.objects.sources import reach
 from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
+from facedb_operator.spec.verification import Mode
 
 # A Job that neither ends nor fails in this time is killed and tried again; it resumes.
 FETCH_DEADLINE_S: Final = 6 * 3600
@@ -57,8 +58,9 @@ def release_args(db: FaceDatabase, again: Good | None = None) -> tuple[str, ...]
     """
     pinned = db.digest or (again.digest if again is not None else None)
     digest = ("--digest", pinned) if pinned else ()
-    keys = (word for key in db.verification.public_keys for word in ("--public-key", key))
-    return ("fetch", "--into", RELEASE_DIR, "--version", db.version, *digest, *keys)
+    keys = tuple(word for key in db.verification.public_keys for word in ("--public-key", key))
+    warns = ("--warn-signature",) if keys and db.verification.mode is Mode.WARN else ()
+    return ("fetch", "--into", RELEASE_DIR, "--version", db.version, *digest, *keys, *warns)
 
 
 def models_args(db: FaceDatabase) -> tuple[str, ...]:

@@ -120,7 +120,7 @@ def _again_later(seen: Observed, question: Question, job: FetchJob, when_refused
     reason = said.reason if said else Reason.FETCH_DIED
     why = said.message if said else f"Job {job.name} ended without an answer (killed or evicted)."
     refused = said is not None and said.permanent
-    delay = when_refused if refused else min(retry_delay(job.attempt), when_refused)
+    delay = when_refused if refused else min(retry_delay(job.attempt, said), when_refused)
     next_at = (job.finished_at or seen.now) + delay
     if seen.now < next_at:
         message = f"{why} Attempt {job.attempt} at {question.wanted} failed; next at {next_at:%H:%M:%S} UTC."

@@ -194,7 +194,7 @@ def _again_later(seen: Observed, component: Component, thing: str, job: FetchJob
     outcome = job.outcome
     reason = outcome.reason if outcome else Reason.FETCH_DIED
     why = outcome.message if outcome else f"Job {job.name} ended without a verdict (killed or evicted)."
-    next_at = (job.finished_at or seen.now) + retry_delay(job.attempt)
+    next_at = (job.finished_at or seen.now) + retry_delay(job.attempt, outcome)
     if seen.now < next_at:
         message = f"{why} Attempt {job.attempt} at {thing} failed; next at {next_at:%H:%M:%S} UTC."
         return Plan(reason, message, check_again=next_at - seen.now)

@@ -60,6 +60,10 @@ KeyOption = Annotated[
         help="minisign public key, or its file; repeatable: one of them must have signed.",
     ),
 ]
+WarnOption = Annotated[
+    bool,
+    typer.Option("--warn-signature", help="A missing or bad signature is told, and no reason to refuse."),
+]
 
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.\-]+)/(?:(?P<prefix>.*)/)?(?P<key>[^/]+)")
 _RATE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>[kKmMgG]?)i?[bB]?(?:/s)?")
@@ -161,8 +165,8 @@ def _key_text(key: str) -> str:
         return key
 
 
-def policy_of(keys: list[str] | None) -> Policy | None:
-    """Return whose signature is wanted.
+def policy_of(keys: list[str] | None, *, warns: bool = False) -> Policy | None:
+    """Return whose signature is wanted, and whether it is only warned of.
 
     Raises:
         typer.BadParameter: if a key is none.
@@ -170,6 +174,6 @@ def policy_of(keys: list[str] | None) -> Policy | None:
     if not keys:
         return None
     try:
-        return Policy(tuple(_key_text(key) for key in keys))
+        return Policy(tuple(_key_text(key) for key in keys), warns=warns)
     except ValueError as e:
         raise typer.BadParameter(str(e), param_hint="--public-key") from e

@@ -152,18 +152,22 @@ def check_manifest(manifest: Manifest, expected: Version | None, profile: Profil
         raise fault
 
 
-def check_signed(folder: Path, policy: Policy, profile: Profile = PROFILE) -> str | None:
-    """Check only who signed a release that was verified before; return the id of the key.
+def check_signed(
+    folder: Path, policy: Policy, profile: Profile = PROFILE
+) -> tuple[str | None, tuple[str, ...]]:
+    """Check only who signed a release that was verified before; return the key's id, and warnings.
 
     Raises:
         WrongRelease: MissingSignature or InvalidSignature; also what makes the manifest unreadable.
     """
     work = Work(folder, profile, Wanted(None, None, Limits(), no_progress, policy), Started())
+    warnings: list[str] = []
     for check in (_file_set, _manifest, _signature):
         for found in check(work):
             if isinstance(found, WrongRelease):
                 raise found
-    return work.signed_by
+            warnings.append(found)
+    return work.signed_by, tuple(warnings)
 
 
 @dataclass(frozen=True)
@@ -223,6 +227,18 @@ def _manifest(work: Work) -> Found:
 
 
 def _signature(work: Work) -> Found:
+    """A signature as the policy wants it; where that only warns, faults become warnings."""
+    warns = work.wanted.policy.warns
+    try:
+        for found in _signed(work):
+            yield str(found) if warns else found
+    except WrongRelease as e:
+        if not warns:
+            raise
+        yield str(e)
+
+
+def _signed(work: Work) -> Found:
     """A signature of a known key over the manifest, which covers every file."""
     policy, form = work.wanted.policy, work.profile.manifest
     if work.manifest is None or not policy.public_keys:
