@@ -147,6 +147,8 @@ def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workl
         replicas=step.replicas,
         gated=db.rollout.gated,
         created_at=now,
+        # What the small world counts, see new_pod.
+        holds=frozenset({"nvidia.com/gpu"}),
     )
 
 

@@ -168,9 +168,12 @@ def test_a_claims_receipt_survives_its_annotation(facts: Verified) -> None:
 def test_claims_and_deployments_carry_what_they_are_for() -> None:
     claim = read_claim(raw("c", "release", spec={}))
     assert (claim.key, claim.version, claim.verified, claim.owned) == ("k1", "2026.02.12", None, False)
-    template = {"spec": {"readinessGates": [{"conditionType": names.SERVING_GATE}]}}
+    gpu = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "50m"}}
+    gate = {"conditionType": names.SERVING_GATE}
+    template = {"spec": {"readinessGates": [gate], "containers": [{"resources": gpu}]}}
     work = raw("w", spec={"replicas": 2, "template": template}, status={"replicas": 1})
     work["metadata"]["annotations"] = {names.CLAIM_ANNOTATION: "c", names.DIGEST_ANNOTATION: "sha256:ab"}
     found = read_workload(work)
     assert (found.claim, found.digest, found.replicas) == ("c", "sha256:ab", 2)
+    assert found.holds == {"nvidia.com/gpu", "cpu"}
     assert read_counted(work).pods == 1

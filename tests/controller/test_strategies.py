@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -186,6 +187,20 @@ def test_auto_takes_the_old_pod_away_only_where_there_is_no_room(
     world.settle()
     assert seen[-1] == (0, 1)
     assert min(a + b for a, b in seen) == least
+
+
+def test_auto_leaves_the_old_pod_where_it_does_not_hold_what_the_new_one_lacks(spec: dict[str, Any]) -> None:
+    world = serving_a(spec, "Auto", progressDeadline="30s")
+    old = next(iter(world.workloads))
+    world.workloads[old] = replace(world.workloads[old], holds=frozenset({"cpu", "memory"}))
+    world.gpus = 1
+    seen = watched(world)
+    world.apply(version=B)
+    wait(world, 10)
+    assert "One waits: Unschedulable: " in world.status["conditions"][0]["message"]
+    world.settle()
+    assert seen == [(1, 0)]
+    assert "Insufficient nvidia.com/gpu" in world.status["bad"][-1]["message"]
 
 
 @pytest.mark.parametrize("strategy", ["Rolling", "BlueGreen", "Canary"])

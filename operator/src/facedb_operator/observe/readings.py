@@ -114,6 +114,7 @@ def read_workload(raw: Body) -> Workload:
         deleting=_deleting(raw),
         snapshot=notes.get(names.SNAPSHOT_ANNOTATION, ""),
         gated=bool(raw["spec"]["template"]["spec"].get("readinessGates")),
+        holds=_holds(raw["spec"]["template"]["spec"]),
     )
 
 
@@ -251,6 +252,11 @@ def read_progress(log: str) -> Progress | None:
                 file=event.get("file"),
             )
     return None
+
+
+def _holds(pod: Body) -> frozenset[str]:
+    asked = [c.get("resources") or {} for c in pod.get("containers") or ()]
+    return frozenset(name for r in asked for part in ("requests", "limits") for name in r.get(part) or ())
 
 
 def _created(raw: Body) -> datetime:

@@ -219,4 +219,6 @@ def _staged(seen: Observed, goal: Goal) -> bool:
 def _count(db: FaceDatabase, seen: Observed, goal: Goal) -> str:
     up, old = len(seen.serving(goal.revision_key)), left(seen, goal)
     leaving = f", {len(old)} of the old revision not gone yet" if old else ""
-    return f"{goal.version}: {up} of {db.sidecar.replicas} pods serving{leaving}."
+    waits = [w for p in live(seen, goal.revision_key) if (w := p.unschedulable or p.waiting)]
+    why = f" One waits: {waits[0]}" if waits else ""
+    return f"{goal.version}: {up} of {db.sidecar.replicas} pods serving{leaving}.{why}"

@@ -5,6 +5,7 @@ one and takes over at once. Canary: Rolling, in steps. Recreate: the old ones ar
 start. Auto: Rolling, and where the scheduler finds no room for one more, an old pod goes first.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -16,6 +17,8 @@ from facedb_operator.steps import Walk
 
 # Long enough for the scheduler to have judged the pod at least once.
 UNSCHEDULABLE_AFTER = timedelta(seconds=3)
+# The scheduler's word for a resource that no node has enough of.
+_SHORT_OF = re.compile(r"Insufficient (\w[\w./-]*\w)")
 
 
 @dataclass(frozen=True)
@@ -159,17 +162,15 @@ def _canary(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk) -> Shape:
 
 
 def _no_room(seen: Observed, goal: Goal) -> bool:
-    """Whether a pod of the goal waits for resources that another pod may hold: surge is impossible.
+    """Whether a pod of the goal waits for resources that pods of others hold: surge is impossible.
 
-    Anything else that keeps it from being scheduled, such as a wrong nodeSelector, would not be
-    cured by taking an old pod away.
+    Anything else that keeps it from being scheduled, such as a wrong nodeSelector or a GPU that no old
+    pod has, would not be cured by taking an old pod away.
     """
-    return any(_waits_for_room(seen, p) for p in live(seen, goal.revision_key))
+    held = frozenset(name for w in others(seen, goal) for name in w.holds)
+    return any(_waits_for_room(seen, p, held) for p in live(seen, goal.revision_key))
 
 
-def _waits_for_room(seen: Observed, pod: Pod) -> bool:
-    return (
-        pod.unschedulable is not None
-        and "Insufficient" in pod.unschedulable
-        and seen.now - pod.created_at >= UNSCHEDULABLE_AFTER
-    )
+def _waits_for_room(seen: Observed, pod: Pod, held: frozenset[str]) -> bool:
+    short = frozenset(_SHORT_OF.findall(pod.unschedulable or ""))
+    return bool(short) and short <= held and seen.now - pod.created_at >= UNSCHEDULABLE_AFTER
