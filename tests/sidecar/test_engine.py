@@ -64,12 +64,19 @@ def swap_indices(release: Path, models: Path) -> None:
     (release / "faces.json").write_text("[]".ljust((release / "faces.json").stat().st_size))
 
 
+def flip_bit(release: Path, models: Path) -> None:
+    content = bytearray((release / "performers.db").read_bytes())
+    content[-1] ^= 1
+    (release / "performers.db").write_bytes(content)
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
         pytest.param(lambda r, m: (r / ".facedb-receipt.json").unlink(), "InvalidReceipt", id="no receipt"),
         pytest.param(lambda r, m: (r / "faces.json").unlink(), "MissingFile", id="a missing file"),
         pytest.param(spoil_index, "CorruptIndex", id="an index of rubbish"),
+        pytest.param(flip_bit, "WrongChecksum", id="one bit of the database"),
         pytest.param(swap_indices, "CountMismatch", id="maps that do not fit"),
         pytest.param(lambda r, m: (m / "arcface.onnx").unlink(), "ModelMissing", id="a missing model"),
         pytest.param(lambda r, m: (m / "arcface.onnx").write_text("x"), "InvalidModel", id="a broken model"),

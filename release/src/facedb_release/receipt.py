@@ -73,6 +73,22 @@ def read_receipt(folder: Path) -> Receipt:
     return receipt
 
 
+def require_unchanged(folder: Path, receipt: Receipt) -> None:
+    """Read every file of the receipt again: it must hold what it held when it was verified.
+
+    hashlib computes without the interpreter's lock: half a second for a full release, beside other work.
+
+    Raises:
+        WrongRelease: WrongChecksum, with both sums; MissingFile.
+    """
+    for record in receipt.files:
+        _check_size(folder / record.name, record)
+        with (folder / record.name).open("rb") as f:
+            found = hashlib.file_digest(f, "sha256").hexdigest()
+        if found != record.sha256:
+            raise _changed(folder / record.name, f"sha256:{record.sha256}", f"sha256:{found}")
+
+
 def contents_digest(files: Iterable[FileRecord]) -> str:
     """Return what stands for a release whose archive nobody hashed: its files' hashes, hashed.
 
@@ -140,13 +156,17 @@ def _check_size(path: Path, record: FileRecord) -> None:
             expected=record.size,
         ) from e
     if size != record.size:
-        raise WrongRelease(
-            Reason.WRONG_CHECKSUM,
-            f"{record.name} in {path.parent} has changed since it was verified. Fetch the release again.",
-            file=record.name,
-            expected=f"{record.size} bytes",
-            found=f"{size} bytes",
-        )
+        raise _changed(path, f"{record.size} bytes", f"{size} bytes")
+
+
+def _changed(path: Path, expected: str, found: str) -> WrongRelease:
+    return WrongRelease(
+        Reason.WRONG_CHECKSUM,
+        f"{path.name} in {path.parent} has changed since it was verified. Fetch the release again.",
+        file=path.name,
+        expected=expected,
+        found=found,
+    )
 
 
 def _invalid(message: str) -> WrongRelease:

@@ -7,6 +7,7 @@ raises ``LoadError``. To serve another release, load another engine and replace 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from facedb_release.errors import ReleaseError
 from facedb_release.manifest import Manifest, parse_manifest
-from facedb_release.receipt import Receipt, read_receipt
+from facedb_release.receipt import Receipt, read_receipt, require_unchanged
 from facedb_sidecar.engine.answers import Identification, Identified
 from facedb_sidecar.engine.catalog import Catalog
 from facedb_sidecar.engine.errors import LoadError
@@ -98,17 +99,21 @@ class Engine:
             manifest = parse_manifest((release_dir / "manifest.json").read_bytes())
         except ReleaseError as error:
             raise LoadError(str(error.reason), str(error)) from error
-        models = load_models(models_dir, device, options)
-        stored = load_stored(release_dir, options.search)
-        _warm_up(models)
-        signals = load_signals(
-            release_dir,
-            models_dir,
-            device=models.device.device,
-            want_body=options.body,
-            want_tattoo=options.tattoo,
-            threads=options.threads,
-        )
+        # A volume may have changed at rest since it was verified. Over, mostly, before the indices load.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="unchanged") as aside:
+            unchanged = aside.submit(_require_unchanged, release_dir, receipt)
+            models = load_models(models_dir, device, options)
+            stored = load_stored(release_dir, options.search)
+            _warm_up(models)
+            signals = load_signals(
+                release_dir,
+                models_dir,
+                device=models.device.device,
+                want_body=options.body,
+                want_tattoo=options.tattoo,
+                threads=options.threads,
+            )
+            unchanged.result()
         return cls(receipt, manifest, models, stored, signals)
 
     @property
@@ -217,6 +222,13 @@ class Engine:
         """
         facenet, arcface = [face.facenet for face in faces], [face.arcface for face in faces]
         return self.stored.match(facenet, arcface, max_distance=max_distance, top_k=top_k)
+
+
+def _require_unchanged(release_dir: Path, receipt: Receipt) -> None:
+    try:
+        require_unchanged(release_dir, receipt)
+    except ReleaseError as error:
+        raise LoadError(str(error.reason), str(error)) from error
 
 
 def _warm_up(models: Models) -> None:
