@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast, get_args
 
+from kubernetes.aio.client import ApiException
+
 from facedb_operator import kinds, steps
 from facedb_operator.act import act, write_event, write_status
 from facedb_operator.facts import Snapshot, Verified
@@ -60,6 +62,7 @@ class Recorder:
     def __init__(self) -> None:
         self.rights: set[Right] = set()
         self.manifests: list[dict[str, Any]] = []
+        self.created: set[str] = set()
 
     async def apply(self, kind: Kind, manifest: dict[str, Any], sub: str = "") -> dict[str, Any]:
         """A server-side apply: of something that may be new, unless it is a subresource."""
@@ -76,8 +79,12 @@ class Recorder:
         return _with_version({"metadata": {"namespace": namespace, "name": name}})
 
     async def create(self, kind: Kind, manifest: dict[str, Any]) -> dict[str, Any]:
-        """A plain creation."""
+        """A plain creation; an object of this name is refused the second time."""
         self._note(kind, "", "create")
+        name = f"{kind.plural}/{manifest['metadata']['name']}"
+        if name in self.created:
+            raise ApiException(status=409)
+        self.created.add(name)
         return _with_version(manifest)
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
@@ -105,7 +112,9 @@ def recorded() -> Recorder:
         for step in EACH:
             await act(kube, database(), step, NOW)
         await write_status(kube, "media", "stash", {})
-        await write_event(kube, {"reason": "x", "metadata": {"namespace": "media", "name": "x"}})
+        event = {"reason": "x", "message": "x", "lastTimestamp": "x"}
+        for _ in range(2):
+            await write_event(kube, {**event, "metadata": {"namespace": "media", "name": "x"}})
 
     asyncio.run(everything())
     return recorder

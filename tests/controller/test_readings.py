@@ -95,6 +95,24 @@ def test_a_job_that_was_killed_has_no_verdict() -> None:
     assert with_worker(fetch(status={}), pod, None).outcome is None
 
 
+@pytest.mark.parametrize(
+    ("status", "died"),
+    [
+        ({"state": {"terminated": {"reason": "OOMKilled", "exitCode": 137}}}, "OOMKilled, exit code 137"),
+        ({"state": {"running": {}}}, ""),
+    ],
+)
+def test_a_job_says_how_its_container_ended(status: dict[str, Any], died: str) -> None:
+    assert with_worker(fetch(), worker(**{**pod_status(**status), "phase": "Failed"}), None).died == died
+    assert with_worker(fetch(), worker(**{**pod_status(**status), "phase": "Running"}), None).died == ""
+
+
+def test_a_job_whose_pod_was_evicted_has_the_nodes_words() -> None:
+    pod = worker(phase="Failed", reason="Evicted", message="The node was low on memory.")
+    assert with_worker(fetch(), pod, None).died == "Evicted: The node was low on memory."
+    assert with_worker(fetch(), worker(phase="Failed", reason="NodeLost"), None).died == "NodeLost"
+
+
 def test_a_job_whose_pod_cannot_be_scheduled_says_why() -> None:
     condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}
     job = with_worker(fetch(), worker(conditions=[condition]), None)

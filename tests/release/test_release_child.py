@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from facedb_release.errors import Reason, WrongRelease
+from facedb_release.errors import Reason, SourceTrouble, WrongRelease
 from facedb_release.verify import child
 from facedb_release.verify.child import Leash, ask, end, start
 
@@ -20,7 +20,7 @@ FATES = {
     "an error of its own": ("err", "ZeroDivisionError"),
 }
 READER = """
-import ctypes, json, sys, time
+import ctypes, json, os, sys, time
 from facedb_release.verify import reader
 def act(question):
     match question["fate"]:
@@ -33,6 +33,7 @@ def act(question):
             while True: sys.stdout.write("x" * 65536)
         case "mumble": print("well"); sys.exit(0)
         case "err": 1 / 0
+        case "killed": os.kill(os.getpid(), 9)
 reader.JOBS = {"database": act}
 reader.main()
 """
@@ -58,6 +59,20 @@ def test_whatever_becomes_of_the_child_is_a_refusal_and_nothing_is_left_of_it(
     assert (caught.value.reason, caught.value.file) == (Reason.CORRUPT_DATABASE, "x.db")
     assert said in str(caught.value)
     assert [c.returncode is not None for c in started] == [True]
+
+
+def test_a_child_that_is_killed_from_outside_says_nothing_about_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(child, "COMMAND", ("-I", "-c", READER))
+
+    leash = Leash(8.0, 1 << 30)
+
+    with pytest.raises(SourceTrouble) as caught:
+        ask("database", {"fate": "killed"}, file="x.db", reason=Reason.CORRUPT_DATABASE, leash=leash)
+
+    assert (caught.value.reason, caught.value.permanent) == (Reason.INTERRUPTED, False)
+    assert "memory" in caught.value.message
 
 
 LIMITS = """

@@ -107,7 +107,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class FetchJob:
-    """One attempt at filling a claim. ``blocked`` says why its pod cannot start, if it cannot."""
+    """One attempt at filling a claim.
+
+    ``blocked`` says why its pod cannot start, if it cannot; ``died`` how its pod failed, if that is known.
+    """
 
     name: str
     key: str
@@ -121,6 +124,7 @@ class FetchJob:
     progress: Progress | None
     blocked: str | None
     deleting: bool = False
+    died: str = ""
 
 
 @dataclass(frozen=True)

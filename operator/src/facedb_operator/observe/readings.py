@@ -20,6 +20,7 @@ from facedb_operator.facts import (
     Workload,
 )
 from facedb_operator.names import Component
+from facedb_operator.observe.deaths import death
 from facedb_operator.record import parse_time
 from facedb_release.outcome import Outcome
 
@@ -41,6 +42,7 @@ class Worker:
     outcome: Outcome | None
     said: str
     blocked: str | None
+    died: str
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ def read_worker(raw: Body) -> Worker:
         outcome=_outcome(raw),
         said=_said(raw),
         blocked=_blocked(raw),
+        died=death(raw),
     )
 
 
@@ -185,7 +188,7 @@ def with_worker(job: FetchJob, worker: Worker | None, progress: Progress | None)
     """A fetch Job and what its newest pod tells."""
     if worker is None:
         return job
-    return replace(job, outcome=worker.outcome, blocked=worker.blocked, progress=progress)
+    return replace(job, outcome=worker.outcome, blocked=worker.blocked, progress=progress, died=worker.died)
 
 
 def with_words(check: CheckRun, worker: Worker | None) -> CheckRun:

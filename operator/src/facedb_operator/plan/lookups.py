@@ -118,7 +118,8 @@ def _asking(question: Question) -> str:
 def _again_later(seen: Observed, question: Question, job: FetchJob, when_refused: timedelta) -> Pending:
     said = job.outcome if job.outcome is not None and not job.outcome.ok else None
     reason = said.reason if said else Reason.FETCH_DIED
-    why = said.message if said else f"Job {job.name} ended without an answer (killed or evicted)."
+    died = job.died or "killed or evicted"
+    why = said.message if said else f"Job {job.name} ended without an answer ({died})."
     refused = said is not None and said.permanent
     delay = when_refused if refused else min(retry_delay(job.attempt, said), when_refused)
     next_at = (job.finished_at or seen.now) + delay

@@ -176,24 +176,30 @@ def _running(thing: str, job: FetchJob) -> Plan:
 
 def _refused(db: FaceDatabase, seen: Observed, component: Component, outcome: Outcome) -> Plan:
     key = db.fetch_key if component is Component.RELEASE else db.models_fetch_key
-    facts = (
-        f" Expected {outcome.expected}, found {outcome.found}." if outcome.expected and outcome.found else ""
-    )
     bad = Bad(
         version=db.version,
         digest=outcome.digest,
         keys=(key,),
         reason=outcome.reason,
-        message=outcome.message + facts,
+        message=_told(outcome),
         at=seen.now,
     )
     return Plan(bad.reason, bad.message, bad=bad, check_again=timedelta(0))
 
 
+def _told(outcome: Outcome) -> str:
+    """What a Job says, with what it wanted and what it found."""
+    sizes = outcome.expected and outcome.found
+    return (
+        f"{outcome.message} Expected {outcome.expected}, found {outcome.found}." if sizes else outcome.message
+    )
+
+
 def _again_later(seen: Observed, component: Component, thing: str, job: FetchJob) -> Plan:
     outcome = job.outcome
     reason = outcome.reason if outcome else Reason.FETCH_DIED
-    why = outcome.message if outcome else f"Job {job.name} ended without a verdict (killed or evicted)."
+    died = job.died or "killed or evicted"
+    why = _told(outcome) if outcome else f"Job {job.name} ended without a verdict ({died})."
     next_at = (job.finished_at or seen.now) + retry_delay(job.attempt, outcome)
     if seen.now < next_at:
         message = f"{why} Attempt {job.attempt} at {thing} failed; next at {next_at:%H:%M:%S} UTC."

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from facedb_release.errors import Reason, WrongRelease
+from facedb_release.errors import Reason, SourceTrouble, WrongRelease
 from facedb_release.strictjson import parse_json
 
 MAX_ANSWER = 8 << 20
@@ -87,6 +87,7 @@ def ask(
 
     Raises:
         WrongRelease: what the child says, or with the reason given when it dies or takes too much.
+        SourceTrouble: Interrupted, when it was killed from outside.
     """
     cpu_seconds = leash.cpu_seconds or max(1, int(leash.seconds) + 1)
     limits = {"cpu_seconds": cpu_seconds, "memory_bytes": leash.memory_bytes}
@@ -108,6 +109,8 @@ def ask(
             end(child)
         child = start(job)
     said, status = _run(child, text.encode(), leash.seconds, file, reason)
+    if status == -signal.SIGKILL:
+        raise _ended_from_outside(file)
     if status < 0:
         name = signal.Signals(-status).name
         _fatal(file, reason, "reading it kills the process", "an answer", name)
@@ -181,6 +184,18 @@ def _last_line(said: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None
+
+
+def _ended_from_outside(file: str) -> SourceTrouble:
+    """None of the limits kills so: the kernel had no memory left, or somebody did it. No word of the file."""
+    return SourceTrouble(
+        Reason.INTERRUPTED,
+        f"Whatever read {file} was killed from outside: memory ran out, unless somebody did it. It is tried "
+        "again; give it more memory if it stays so.",
+        file=file,
+        expected="an answer",
+        found=signal.Signals.SIGKILL.name,
+    )
 
 
 def _fatal(file: str, reason: Reason, what: str, expected: object, found: object) -> NoReturn:
