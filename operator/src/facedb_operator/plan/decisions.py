@@ -1,5 +1,8 @@
 """What people decide by annotation about a rollout: promote, abort, roll back. Pure.
 
+One thing is decided without them: where all pods of a good release crash again and again, the one before
+it comes back.
+
 A decision is written into the status before anything is done about it, in a pass without steps. So it counts
 once, wherever the operator is killed. One that decides nothing is dealt with too, and says so.
 """
@@ -10,12 +13,13 @@ from datetime import timedelta
 from facedb_operator import names
 from facedb_operator.facts import Observed, Verified
 from facedb_operator.names import Component, Reason
-from facedb_operator.plan.pods import Goal
+from facedb_operator.plan.pods import Goal, crash_loops, live
 from facedb_operator.plan.strategies import in_steps
 from facedb_operator.plan.trial import current, remembered, verdict
 from facedb_operator.plan.verbs import asked, handle
 from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
+from facedb_operator.spec.rollout import OnFailure
 from facedb_operator.steps import Plan
 
 AT_ONCE = timedelta(0)
@@ -37,9 +41,9 @@ def decision(db: FaceDatabase, seen: Observed) -> Plan | None:
         return _abort(db, seen)
     if asks.promote and _on_trial(db):
         return _promote(db, seen)
-    if asks.rollback:
-        return _roll_back(db, seen, asks.rollback)
-    return None
+    if asks.rollback and (back := _roll_back(db, seen, asks.rollback)) is not None:
+        return back
+    return None if asks.paused else _fallen(db, seen)
 
 
 def in_vain(db: FaceDatabase, seen: Observed, todo: Plan) -> Plan:
@@ -105,6 +109,31 @@ def _roll_back(db: FaceDatabase, seen: Observed, version: str) -> Plan | None:
         handled=handle(db, "rollback"),
         check_again=AT_ONCE,
     )
+
+
+def _fallen(db: FaceDatabase, seen: Observed) -> Plan | None:
+    """Nobody serves, since every pod of what was good crashes again and again: the release before it."""
+    good = db.record.last_good
+    if good is None or good.revision_key != db.revision_key or db.rollout.on_failure is OnFailure.FREEZE:
+        return None
+    pods = live(seen, good.revision_key)
+    if db.verdict is not None or not pods or not all(crash_loops(p) for p in pods):
+        return None
+    refused = {b.digest for b in db.record.bad}
+    kept = next(
+        (
+            k
+            for k in _all_kept(seen)
+            if k.release_key != db.release_key and k.facts.digest not in {*refused, None}
+        ),
+        None,
+    )
+    if kept is None:
+        return None
+    last = f", last exit: {pods[0].last_exit}" if pods[0].last_exit else ""
+    message = f"No pod of {db.version} stays up{last}. Going back to {kept.version}, which is kept."
+    bad = verdict(db, seen, _digest(db, seen), Reason.CRASH_LOOP, message)
+    return Plan(bad.reason, message, bad=bad, good=_as_good(db, seen, kept), check_again=AT_ONCE)
 
 
 def _why_not(db: FaceDatabase, seen: Observed, version: str) -> str:

@@ -1,9 +1,16 @@
 """What single pods are worth, and the revision that shall serve. Pure."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from facedb_operator.facts import Observed, Pod, Snapshot, Workload
+
+MOST_RESTARTS = 3
+# The kubelet's words; it forgets after ten minutes without an end.
+# https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
+_BACK_OFF = re.compile(r"CrashLoopBackOff: back-off (\S+)")
+_SHORT_WAITS = ("10s", "20s")
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,15 @@ def restarted(pod: Pod) -> bool:
 def restarted_since(pod: Pod, moment: datetime) -> bool:
     """Whether the pod's container ended after ``moment``: it runs anew since, or is down now."""
     return pod.restarts > 0 and (pod.started_at is None or pod.started_at > moment)
+
+
+def crash_loops(pod: Pod) -> bool:
+    """Whether its container ended again and again within minutes, and the kubelet waits longer each time.
+
+    Restarts alone do not say so: they count over the pod's whole life.
+    """
+    waits = _BACK_OFF.match(pod.waiting or "")
+    return waits is not None and pod.restarts >= MOST_RESTARTS and waits[1] not in _SHORT_WAITS
 
 
 def live(seen: Observed, revision_key: str) -> tuple[Pod, ...]:

@@ -12,6 +12,7 @@ from facedb_operator.facts import Observed, Pod, Workload
 from facedb_operator.names import Reason
 from facedb_operator.plan import checks
 from facedb_operator.plan.pods import (
+    MOST_RESTARTS,
     Goal,
     good_pods,
     in_traffic,
@@ -27,7 +28,6 @@ from facedb_operator.spec import FaceDatabase
 from facedb_operator.spec.rollout import OnFailure, When
 from facedb_operator.steps import Walk
 
-MOST_RESTARTS = 3
 # In these nothing could come further: the deadline counts from their end.
 STANDING_STILL = frozenset({Reason.SUSPENDED, Reason.PAUSED, Reason.FROZEN, Reason.RETRYING, Reason.QUEUED})
 # What one sort of progress is worth, so that a later sort outweighs all of the earlier ones.

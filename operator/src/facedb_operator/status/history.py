@@ -53,8 +53,8 @@ def history_of(db: FaceDatabase, seen: Observed, plan: Plan) -> list[Json]:
     past: list[Json] = list((db.record.raw or {}).get("history") or ())
     old = db.record.target
     if old is None:
-        # Nothing was under way: only a person can end what serves.
-        asked = plan.bad is not None and plan.bad.reason == Reason.ROLLED_BACK_BY_USER
+        # Nothing was under way: what served is ended by a person, or crashed again and again.
+        asked = plan.bad is not None and plan.bad.reason in (Reason.ROLLED_BACK_BY_USER, Reason.CRASH_LOOP)
         entry = _entry(db.version, "RolledBack", plan.reason, seen.now, seen.now, 0, 0.0) if asked else None
     elif old.revision_key != db.revision_key:
         # Another spec came before it had ended; before its pods were made, nothing had begun.

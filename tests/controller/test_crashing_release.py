@@ -1,0 +1,99 @@
+"""A good release whose pods all crash again and again: the kept one before it comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rollout_stories import A, B, pods_of, say, serving_a, wait
+from world import World
+
+
+def crashing(world: World, version: str, waits: str = "40s") -> None:
+    """Every pod of this version, whenever the operator looks: ended, and the kubelet waits so long."""
+
+    def look(world: World) -> None:
+        for pod in pods_of(world, version):
+            world.pods[pod.name] = replace(
+                pod,
+                ready=False,
+                containers_ready=False,
+                answer=None,
+                restarts=4,
+                last_exit="Error (exit code 139)",
+                waiting=f"CrashLoopBackOff: back-off {waits} restarting failed container=sidecar",
+            )
+
+    world.watch = look
+
+
+def serving_b(spec: dict[str, Any], replicas: int = 1, **rollout: Any) -> World:
+    """B serves and is good, and A is kept."""
+    world = serving_a(spec, "Rolling", replicas, **rollout)
+    world.apply(version=B)
+    world.settle()
+    assert world.serving() == [B] * replicas
+    return world
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_release_before_takes_over_and_the_crashing_one_is_not_tried_again(
+    spec: dict[str, Any], replicas: int
+) -> None:
+    world = serving_b(spec, replicas)
+    crashing(world, B)
+    wait(world, 60)
+    assert world.serving() == [A] * replicas
+    assert world.condition("Ready") == ("False", "RolledBack")
+    bad = world.status["bad"][-1]
+    assert (bad["version"], bad["reason"]) == (B, "CrashLoop")
+    assert "exit code 139" in bad["message"]
+    assert world.status["lastGood"]["version"] == A
+    assert world.status["history"][-1]["outcome"] == "RolledBack"
+
+
+@pytest.mark.parametrize("waits", ["10s", "20s"])
+def test_a_crash_now_and_then_is_no_crash_loop(spec: dict[str, Any], waits: str) -> None:
+    world = serving_b(spec)
+    crashing(world, B, waits)
+    wait(world, 30)
+    assert "bad" not in world.status or not world.status["bad"]
+
+
+def test_one_pod_that_serves_is_enough_to_stay(spec: dict[str, Any]) -> None:
+    world = serving_b(spec, 2)
+    healthy = pods_of(world, B)[0]
+    crashing(world, B)
+    inner = world.watch
+
+    def look(world: World) -> None:
+        inner(world)
+        world.pods[healthy.name] = replace(healthy, gate=True)
+
+    world.watch = look
+    wait(world, 30)
+    assert not world.status.get("bad")
+
+
+def test_nothing_is_decided_where_people_asked_to_decide_themselves(spec: dict[str, Any]) -> None:
+    frozen = serving_b({**spec, "rollout": {**spec["rollout"], "onFailure": "Freeze"}})
+    crashing(frozen, B)
+    wait(frozen, 30)
+    assert not frozen.status.get("bad")
+
+
+def test_nothing_is_decided_while_it_is_paused(spec: dict[str, Any]) -> None:
+    world = serving_b(spec)
+    say(world, "pause")
+    crashing(world, B)
+    wait(world, 30)
+    assert not world.status.get("bad")
+
+
+def test_without_a_kept_release_there_is_nothing_to_go_back_to(spec: dict[str, Any]) -> None:
+    world = serving_a(spec)
+    crashing(world, A)
+    wait(world, 30)
+    assert not world.status.get("bad")
