@@ -108,9 +108,12 @@ def record_status(namespace: str, name: str, status: Mapping[str, Any]) -> None:
 
 def record_news(namespace: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     """Count the rollouts that have ended between two statuses."""
-    known = [_ending(entry) for entry in old.get("history") or ()]
+    known = {_ending(entry): entry for entry in old.get("history") or ()}
     for entry in new.get("history") or ():
-        if _ending(entry) in known:
+        if (before := known.get(_ending(entry))) is not None:
+            # A gap that outlasted its rollout is known only now.
+            more = entry.get("unavailableSeconds", 0) - before.get("unavailableSeconds", 0)
+            UNAVAILABLE.labels(namespace, name).inc(max(0, more))
             continue
         ROLLOUTS.labels(entry["outcome"]).observe(_seconds(entry))
         DOWNLOADED.labels(namespace, name).inc(entry.get("downloadedBytes", 0))

@@ -7,7 +7,7 @@ from facedb_operator.facts import FetchJob, Observed
 from facedb_operator.names import Component, Reason
 from facedb_operator.plan.staging import what
 from facedb_operator.plan.trial import STANDING_STILL, current, score, stood_still
-from facedb_operator.record import Target
+from facedb_operator.record import Target, parse_time
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status.times import stamp
 from facedb_operator.steps import Plan, Walk
@@ -50,7 +50,7 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
 
 def history_of(db: FaceDatabase, seen: Observed, plan: Plan) -> list[Json]:
     """Past rollouts, newest last, at most ten; the one that ends in this pass is added."""
-    past: list[Json] = list((db.record.raw or {}).get("history") or ())
+    past = _caught_up(list((db.record.raw or {}).get("history") or ()), db, seen)
     old = db.record.target
     if old is None:
         # Nothing was under way: what served is ended by a person, or crashed again and again.
@@ -78,9 +78,24 @@ def history_of(db: FaceDatabase, seen: Observed, plan: Plan) -> list[Json]:
 
 
 def _ending(db: FaceDatabase, seen: Observed, plan: Plan, old: Target) -> Json:
-    _, lost = _unavailable(db, seen, old)
+    since, lost = _unavailable(db, seen, old)
     done: int = _transfer(db, seen, old)["bytesDone"]
-    return _entry(old.version, _outcome(db, plan), plan.reason, old.started_at, seen.now, done, lost)
+    entry = _entry(old.version, _outcome(db, plan), plan.reason, old.started_at, seen.now, done, lost)
+    # What a failed rollout has taken away comes back only after its end.
+    return {**entry, **({"unavailableSince": stamp(since)} if since else {})}
+
+
+def _caught_up(past: list[Json], db: FaceDatabase, seen: Observed) -> list[Json]:
+    """The gap that outlasted the last rollout: until somebody serves, or another rollout counts it."""
+    if not past or "unavailableSince" not in past[-1]:
+        return past
+    since, lost = parse_time(past[-1]["unavailableSince"]), float(past[-1]["unavailableSeconds"])
+    back = _serving_since(seen)
+    if back is None and db.record.target is None:
+        return past
+    closed = {key: value for key, value in past[-1].items() if key != "unavailableSince"}
+    gap = max(0.0, ((back or seen.now) - since).total_seconds())
+    return [*past[:-1], {**closed, "unavailableSeconds": round(lost + gap, 1)}]
 
 
 def _outcome(db: FaceDatabase, plan: Plan) -> str:
@@ -129,11 +144,15 @@ def _unavailable(db: FaceDatabase, seen: Observed, old: Target | None) -> tuple[
     """
     lost = old.unavailable_s if old else 0.0
     since = old.unavailable_since if old else None
-    serving = [p for p in seen.pods if p.ready and not p.deleting]
-    if serving:
-        back = min((p.ready_since or seen.now) for p in serving)
+    back = _serving_since(seen)
+    if back is not None:
         return None, lost + (max(0.0, (back - since).total_seconds()) if since else 0.0)
     return (since or seen.now, lost) if db.record.last_good is not None else (None, lost)
+
+
+def _serving_since(seen: Observed) -> datetime | None:
+    """Since when the pod that has served longest does; None where nobody serves."""
+    return min((p.ready_since or seen.now for p in seen.pods if p.ready and not p.deleting), default=None)
 
 
 def _transfer(db: FaceDatabase, seen: Observed, old: Target | None) -> Json:
