@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from cluster.waiting import wait_until
@@ -24,13 +26,15 @@ class Kubernetes:
     kubeconfig: Path | None
     bin_path: Path | None
 
-    def kubectl(self, *args: str, stdin: str | None = None, check: bool = True) -> str:
-        """Run kubectl and return what it printed.
+    def kubectl(
+        self, *args: str, stdin: str | None = None, check: bool = True, env: Mapping[str, str] | None = None
+    ) -> str:
+        """Run kubectl, with these more variables, and return what it printed.
 
         Raises:
             RuntimeError: it failed, and ``check`` is set; the message holds its stderr.
         """
-        return self._run("kubectl", *args, stdin=stdin, check=check)
+        return self._run("kubectl", *args, stdin=stdin, check=check, more=env or {})
 
     def helm(self, *args: str) -> str:
         """Run helm and return what it printed."""
@@ -65,8 +69,15 @@ class Kubernetes:
             timeout_s=60,
         )
 
-    def _run(self, tool: str, *args: str, stdin: str | None = None, check: bool = True) -> str:
-        env = dict(os.environ)
+    def _run(
+        self,
+        tool: str,
+        *args: str,
+        stdin: str | None = None,
+        check: bool = True,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        env = {**os.environ, **more}
         if self.kubeconfig is not None:
             env["KUBECONFIG"] = str(self.kubeconfig)
         if self.bin_path is not None:

@@ -50,10 +50,10 @@ class Stage:
     photo: bytes
     person: str
 
-    def spec(self, server: ReleaseServer, version: str, **sidecar: Any) -> dict[str, Any]:
+    def spec(self, server: ReleaseServer, version: str | None, **sidecar: Any) -> dict[str, Any]:
         """The spec of a FaceDatabase that takes releases and models from this server."""
         return {
-            "version": version,
+            **({"version": version} if version else {}),
             "source": {"github": {"repository": DATA_REPOSITORY, "apiURL": server.url}},
             "models": {
                 "source": {

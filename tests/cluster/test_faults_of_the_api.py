@@ -6,7 +6,8 @@ import pytest
 
 from cluster.faults import api
 from cluster.places import Place
-from cluster.stage import FIRST, SECOND
+from cluster.plugin import facedb
+from cluster.stage import FIRST, SECOND, install_chart
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
@@ -78,6 +79,29 @@ def test_a_pod_that_came_while_no_operator_ran_is_let_in_once_it_is_back(
         kubectl("scale", *OPERATOR, "--replicas=1")
     kubectl("rollout", "status", *OPERATOR, "--timeout=120s")
     wait_until(lambda: _available(serving), "the new pod in the endpoints", timeout_s=90)
+
+
+@pytest.mark.fault("operator is upgraded")
+def test_an_upgraded_operator_restarts_no_pod(serving: Database, place: Place) -> None:
+    serving.apply(FIRST)
+    serving.wait_serving(FIRST)
+    before = [(p["metadata"]["uid"], p["status"]["containerStatuses"]) for p in serving.pods()]
+    old = _operators(place)
+    # Another template, so that Helm replaces the operator's pod; the resources stay as they are.
+    install_chart(place.kubernetes, place.images, "podAnnotations.edition=next")
+    try:
+        wait_until(lambda: _operators(place).isdisjoint(old), "the new operator alone", timeout_s=60)
+        # It has made a pass over the database once it obeys a verb.
+        facedb(serving, "pause", serving.name, "--wait")
+        facedb(serving, "resume", serving.name, "--wait")
+    finally:
+        install_chart(place.kubernetes, place.images)
+    assert [(p["metadata"]["uid"], p["status"]["containerStatuses"]) for p in serving.pods()] == before
+
+
+def _operators(place: Place) -> set[str]:
+    pods = place.kubernetes.items("pods", "facedb-system", "app.kubernetes.io/name=facedb")
+    return {p["metadata"]["uid"] for p in pods}
 
 
 def _available(database: Database) -> bool:

@@ -27,8 +27,10 @@ class Database:
     namespace: str
     name: str = "stash"
 
-    def apply(self, version: str, *, annotations: dict[str, str] | None = None, **changes: Any) -> None:
-        """Kubectl apply at this version; ``changes`` replace parts of the spec."""
+    def apply(
+        self, version: str | None, *, annotations: dict[str, str] | None = None, **changes: Any
+    ) -> None:
+        """Kubectl apply at this version (None: a channel names it); ``changes`` replace parts of the spec."""
         spec = {**self.stage.spec(self.server, version), **changes}
         self.place.kubernetes.apply(database(self.name, self.namespace, spec, annotations=annotations or {}))
 
@@ -62,19 +64,30 @@ class Database:
         what = f"{kind}={status} {reason}".strip()
         return wait_until(reached, what, timeout_s=timeout_s, tell=self.describe) or {}
 
+    def wait_message(self, kind: str, word: str) -> Json:
+        """Wait until a condition's message has this word in it, and return the condition."""
+
+        def told() -> Json | None:
+            found = self.condition(kind)
+            return found if word in found.get("message", "") else None
+
+        what = f"{kind} to tell of {word}"
+        return wait_until(told, what, timeout_s=SETTLE_S, tell=self.describe) or {}
+
     def wait_serving(self, version: str) -> None:
         """Wait until Ready is True and this version is active."""
         self.wait("Ready", "True")
         assert self.status()["active"]["version"] == version
 
-    def client(self) -> ClientPod:
-        """A client that asks without a pause, not started yet."""
+    def client(self, rate: float = 0) -> ClientPod:
+        """A client that asks without a pause, or so many times a second; not started yet."""
         return ClientPod(
             self.place.kubernetes,
             self.namespace,
             self.name,
             image=self.place.images.sidecar,
             photo=self.stage.photo,
+            rate=rate,
         )
 
     def pods(self) -> list[Json]:

@@ -25,11 +25,12 @@ def throttled(kubernetes: Kubernetes, namespace: str, account: str) -> Iterator[
 
     https://kubernetes.io/docs/concepts/cluster-administration/flow-control/
     """
-    kubernetes.apply(*_nothing_for(namespace, account))
     try:
+        kubernetes.apply(*_nothing_for(namespace, account))
         yield
     finally:
-        kubernetes.kubectl("delete", f"flowschema/{NAME}", f"prioritylevelconfiguration/{NAME}")
+        names = (f"flowschema/{NAME}", f"prioritylevelconfiguration/{NAME}")
+        kubernetes.kubectl("delete", *names, "--ignore-not-found")
 
 
 def _nothing_for(namespace: str, account: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -66,8 +67,8 @@ def _nothing_for(namespace: str, account: str) -> tuple[dict[str, Any], dict[str
         "metadata": {"name": NAME},
         "spec": {
             "priorityLevelConfiguration": {"name": NAME},
-            # Before every other schema.
-            "matchingPrecedence": 1,
+            # Before every other schema but the one for the masters.
+            "matchingPrecedence": 2,
             "rules": [rule],
         },
     }
