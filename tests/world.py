@@ -96,6 +96,8 @@ class World:
     state: Claim | None = None
     # Claims and snapshots that others than the operator took away.
     lost: set[str] = field(default_factory=set)
+    # Name and birth of those whose bytes are no longer what was verified.
+    changed: set[tuple[str, datetime]] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     steps_done: int = 0
     kills: int = 0

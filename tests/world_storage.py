@@ -72,7 +72,7 @@ def take(world: World, claim: str) -> None:
 
 
 def check_last_good(world: World) -> None:
-    """The last good release's claim or snapshot is there, unless others than the operator took it."""
+    """The last good release's claim or snapshot is there, unless others took or spoilt it."""
     name = (world.status.get("lastGood") or {}).get("claim")
     if name is None:
         return
@@ -80,7 +80,7 @@ def check_last_good(world: World) -> None:
     by_claim = claim is not None and not claim.deleting and claim.verified is not None
     if by_claim or (kept is not None and kept.ready and not kept.deleting):
         world.lost.discard(name)
-    elif name not in world.lost:
+    elif name not in world.lost and all(name != changed for changed, _ in world.changed):
         raise Impossible("the last good release was deleted: neither its claim nor its snapshot is there")
 
 
@@ -106,15 +106,19 @@ def delete_snapshot(world: World, name: str) -> None:
     """The operator deletes a snapshot, from which nothing more may have to be made."""
     if any(c.restored_from == name and not c.bound for c in world.claims.values()):
         raise Impossible(f"{name} is deleted while a claim is made from it")
-    if any(w.snapshot == name for w in world.workloads.values()):
+    if any(w.snapshot == name and not w.deleting for w in world.workloads.values()):
         raise Impossible(f"{name} is deleted while pods are made from it")
     world.snapshots[name] = replace(world.snapshots[name], deleting=True)
 
 
 def delete_claim(world: World, name: str) -> None:
-    """The operator deletes a claim, which no running pod may use; the users' state is a KeyError."""
+    """The operator deletes a claim, which no running pod may use; the users' state is a KeyError.
+
+    A pod that could not load it does not use it.
+    """
     used = {w.revision_key for w in world.workloads.values() if w.claim == name}
-    if any(p.ip and not p.deleting and p.revision_key in used for p in world.pods.values()):
+    running = (p for p in world.pods.values() if p.ip and not p.deleting and p.revision_key in used)
+    if any(p.answer is None or not p.answer.failed for p in running):
         raise Impossible(f"{name} is deleted while pods serve from it")
     world.claims[name] = replace(world.claims[name], deleting=True)
 

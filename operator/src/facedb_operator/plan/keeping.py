@@ -16,6 +16,8 @@ from facedb_operator.steps import CreateSnapshot, Plan
 
 LOOK_AGAIN = timedelta(seconds=2)
 STEADY = timedelta(seconds=30)
+# A sidecar's words for files that are no longer what its volume's verdict is about.
+CHANGED_AT_REST = frozenset({"WrongChecksum", "MissingFile", "InvalidReceipt"})
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,8 @@ def held(seen: Observed) -> dict[str, Held]:
 def kept(db: FaceDatabase, seen: Observed) -> frozenset[str]:
     """Keys of the releases to keep: those in use, the last good one, the wanted one, others up to ``keep``.
 
-    Those that served last come first: one that was refused at its trial must not push a good one out.
+    Those that served last come first: one that was refused at its trial must not push a good one out. One
+    that had changed at rest is not kept: tried again, it shall be made anew.
     """
     needed = {w.release_key for w in seen.workloads}
     if db.record.last_good is not None:
@@ -111,12 +114,19 @@ def kept(db: FaceDatabase, seen: Observed) -> frozenset[str]:
     history = (db.record.raw or {}).get("history") or ()
     served = {entry["version"]: n for n, entry in enumerate(history) if entry.get("outcome") == "Succeeded"}
     others = sorted(
-        (h for h in there.values() if h.release_key not in needed),
+        (h for h in there.values() if h.release_key not in {*needed, _changed_at_rest(db)}),
         key=lambda h: (served.get(h.version, -1), h.since, h.release_key),
         reverse=True,
     )
     spare = max(0, db.storage.keep - len(needed & there.keys()))
     return frozenset({*needed, *(h.release_key for h in others[:spare])})
+
+
+def _changed_at_rest(db: FaceDatabase) -> str | None:
+    """The key of the wanted release, if its pods refused what they found on its volume."""
+    verdict = db.verdict
+    refused = verdict is not None and verdict.revision_key is not None
+    return db.release_key if refused and verdict and verdict.reason in CHANGED_AT_REST else None
 
 
 def preserve(db: FaceDatabase, seen: Observed) -> tuple[CreateSnapshot, ...]:

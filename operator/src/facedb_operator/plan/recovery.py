@@ -1,7 +1,7 @@
 """When pods of the goal cannot be made because its bytes are gone: get them back, keep serving meanwhile.
 
-Pure. Somebody may have deleted a claim or a snapshot; or a release is wanted again that is kept as a
-snapshot.
+Pure. Somebody may have deleted a claim or a snapshot; the bytes may have changed at rest; or a release is
+wanted again that is kept as a snapshot.
 """
 
 from dataclasses import replace
@@ -9,19 +9,21 @@ from datetime import timedelta
 
 from facedb_operator.facts import Observed, Workload
 from facedb_operator.names import Reason
-from facedb_operator.plan.keeping import on_its_way
-from facedb_operator.plan.pods import Goal
+from facedb_operator.plan.keeping import CHANGED_AT_REST, on_its_way
+from facedb_operator.plan.pods import Goal, good_pods, live, others
 from facedb_operator.plan.rollout import rollout
 from facedb_operator.plan.staging import refetching
 from facedb_operator.plan.volumes import is_lost
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import DeleteWorkload, Plan, ScaleWorkload, Step
+from facedb_operator.steps import DeleteClaim, DeleteSnapshot, DeleteWorkload, Plan, ScaleWorkload, Step
 
 LOOK_AGAIN = timedelta(seconds=1)
 
 
 def recovery(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan | None:
     """The next step towards pods of the goal, where its bytes are gone; None when they are there."""
+    if (changed := _changed_at_rest(seen, goal)) is not None:
+        return _hold(db, seen, goal, changed)
     if _stands(seen, goal):
         wait = on_its_way(db, seen, goal.release_key, goal.version)
         made = seen.workload(goal.revision_key) is not None
@@ -35,6 +37,31 @@ def recovery(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan | None:
             Reason.RESTORING, f"The bytes of {goal.version} are not there yet.", check_again=LOOK_AGAIN
         )
     return _hold(db, seen, goal, todo)
+
+
+def _changed_at_rest(seen: Observed, goal: Goal) -> Plan | None:
+    """Away with bytes that no pod serves, because they are not those that were verified; None otherwise.
+
+    A volume made from the release's snapshot takes that snapshot along: it holds the same.
+    """
+    work = seen.workload(goal.revision_key)
+    # A trial has its own judge; and what other pods still serve from is left to them.
+    if goal.on_trial or work is None or good_pods(seen, work):
+        return None
+    if any(w.claim and w.claim == work.claim for w in others(seen, goal)):
+        return None
+    said = (p.answer for p in live(seen, goal.revision_key) if p.answer is not None)
+    why = next((a.message for a in said if a.failed and a.reason in CHANGED_AT_REST), None)
+    if why is None:
+        return None
+    claim = seen.claim(work.claim)
+    source = claim.restored_from if claim is not None else work.snapshot
+    own = seen.snapshot(goal.release_key)
+    steps: tuple[Step, ...] = (DeleteClaim(claim.name),) if claim is not None else ()
+    if own is not None and own.name == source:
+        steps = (*steps, DeleteSnapshot(own.name))
+    message = f"The bytes of {goal.version} changed at rest: {why} They are made anew."
+    return Plan(Reason.RESTORING, message, steps, check_again=LOOK_AGAIN)
 
 
 def _stands(seen: Observed, goal: Goal) -> bool:
