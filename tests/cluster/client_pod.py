@@ -12,6 +12,8 @@ from typing import Any
 from cluster.kubernetes import Kubernetes
 from cluster.waiting import wait_until
 
+# Together they hold 50 requests a second as long as one takes less than a third of a second.
+CONNECTIONS = 16
 SCRIPT = Path(__file__).with_name("traffic.py")
 
 
@@ -19,7 +21,8 @@ SCRIPT = Path(__file__).with_name("traffic.py")
 class Seen:
     """What the client saw: requests sent and failed, the versions in order, the failures.
 
-    ``updates``: each answer of /database/update/status that differed from the one before.
+    ``updates``: each answer of /database/update/status that differed from the one before. ``seconds``: from
+    the first line to the last. ``late_s``: how much later than its time a request was sent, at most.
     """
 
     sent: int
@@ -27,6 +30,8 @@ class Seen:
     versions: tuple[str, ...]
     failures: tuple[str, ...]
     updates: tuple[dict[str, Any], ...]
+    seconds: float = 0.0
+    late_s: float = 0.0
 
 
 def _failure(line: dict[str, Any]) -> str:
@@ -44,14 +49,22 @@ class ClientPod:
         database: its name, which is its Service's.
         image: an image with Python; the sidecar's own.
         photo: an image file with a face, at most 700 kB.
+        rate: requests a second, sent whether or not answers come; 0: one after the other.
     """
 
     def __init__(
-        self, kubernetes: Kubernetes, namespace: str, database: str, *, image: str, photo: bytes
+        self,
+        kubernetes: Kubernetes,
+        namespace: str,
+        database: str,
+        *,
+        image: str,
+        photo: bytes,
+        rate: float = 0,
     ) -> None:
         self.kubernetes, self.namespace, self.database = kubernetes, namespace, database
         self.name = f"client-{database}"
-        self.image, self.photo = image, photo
+        self.image, self.photo, self.rate = image, photo, rate
 
     def start(self) -> None:
         """Create the pod and wait until its first request succeeded."""
@@ -72,6 +85,8 @@ class ClientPod:
             versions=tuple(line["version"] for line in lines if line["event"] == "version"),
             failures=tuple(_failure(x) for x in lines if x["event"] == "failed"),
             updates=tuple(line["answer"] for line in lines if line["event"] == "update"),
+            seconds=lines[-1]["at"] - lines[0]["at"] if lines else 0.0,
+            late_s=float(last.get("late_s", 0)),
         )
 
     def ask(self, method: str, path: str) -> tuple[int, Any]:
@@ -92,9 +107,10 @@ class ClientPod:
         return self._lines()
 
     def stop(self) -> Seen:
-        """Delete the pod and return what it had seen."""
+        """Delete the pod, if it is there, and return what it had seen."""
         found = self.seen()
-        self.kubernetes.kubectl("delete", "pod", self.name, "-n", self.namespace, "--grace-period=5")
+        gone = ("--ignore-not-found", "--grace-period=5")
+        self.kubernetes.kubectl("delete", "pod", self.name, "-n", self.namespace, *gone)
         return found
 
     def _lines(self) -> list[dict[str, Any]]:
@@ -127,6 +143,8 @@ class ClientPod:
                         "env": [
                             {"name": "TARGET", "value": f"{self.database}.{self.namespace}.svc:5000"},
                             {"name": "PHOTO", "value": "/client/photo"},
+                            {"name": "RATE", "value": str(self.rate)},
+                            {"name": "CONNECTIONS", "value": str(CONNECTIONS if self.rate else 1)},
                         ],
                         "volumeMounts": [{"name": "client", "mountPath": "/client"}],
                     }

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from cluster.bumps import ROLLOUT, Bump
+from cluster.client_pod import ClientPod
 from cluster.places import Place, installed_cluster, own_cluster
-from cluster.stage import Stage, install_chart, prepare
+from cluster.shelf import Shelf
+from cluster.stage import FIRST, Stage, install_chart, prepare
 from cluster.world_of_one import Database
 from enrolment import astronaut
 from release_server import ReleaseServer
@@ -37,6 +40,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture(scope="session")
+def shelf(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """Where tests get releases of their own from."""
+    return Shelf(stage.root, tmp_path_factory.mktemp("shelf"))
+
+
+@pytest.fixture(scope="session")
 def server(stage: Stage, place: Place) -> Iterator[ReleaseServer]:
     """The release server, where pods can reach it."""
     with ReleaseServer(stage.root, host=place.host) as running:
@@ -54,3 +63,32 @@ def fdb(
     place.kubernetes.ensure_namespace(name, {"pod-security.kubernetes.io/warn": "restricted"})
     yield Database(place, stage, server, name)
     place.kubernetes.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def asked(fdb: Database) -> Iterator[ClientPod]:
+    """The module's database serves, and a client asks it without a pause."""
+    fdb.apply(FIRST, rollout=ROLLOUT)
+    fdb.wait_serving(FIRST)
+    client = fdb.client()
+    client.start()
+    yield client
+    client.stop()
+
+
+@pytest.fixture
+def bump(fdb: Database, asked: ClientPod, shelf: Shelf) -> Iterator[Bump]:
+    """A bump to a release of its own, from a server that only this test injures."""
+    with ReleaseServer(fdb.stage.root, host=fdb.place.host) as server:
+        yield Bump(fdb, asked, shelf, server, old=fdb.status()["active"]["version"])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured: their properties called "measured"."""
+    reports = [r for group in terminalreporter.stats.values() for r in group]
+    made = (r for r in reports if isinstance(r, pytest.TestReport) and r.when == "call")
+    lines = [str(text) for r in made for name, text in r.user_properties if name == "measured"]
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -2,6 +2,9 @@
 
 Standard library only: it travels into the cluster as a ConfigMap and runs in the sidecar's image. Half of
 the requests go over a new connection each, as a plugin's do, the other half over one that is kept alive.
+
+Without RATE it is one client that asks, waits for the answer and asks again. With RATE it is so many clients
+that together send so many requests a second, whether or not answers come: an open loop.
 """
 
 from __future__ import annotations
@@ -12,68 +15,113 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 TIMEOUT_S = 30.0
 UPDATE = "/database/update/status"
 PATHS = ("/identify", "/database/info", UPDATE)
+# At a fixed rate one in ten is a photo: what two CPUs can look at beside all else.
+MIXED = ("/identify", *("/database/info", UPDATE) * 4, "/database/info")
 
 Json = dict[str, object]
 
 
+@dataclass
+class Tally:
+    """What all clients together have seen, told line by line.
+
+    Attributes:
+        late_s: how much later than its time a request was sent, at most.
+    """
+
+    sent: int = 0
+    failed: int = 0
+    late_s: float = 0.0
+    stopped: bool = False
+    version: object = ""
+    update: Json = field(default_factory=dict)
+    told_at: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def counted(self, path: str, answer: Json, failure: Json | None) -> None:
+        """One request: tell of a failure, of each change of version and update, and of each second."""
+        with self.lock:
+            self.sent += 1
+            if failure is not None:
+                self.failed += 1
+                self._tell("failed", path=path, **failure)
+            if path == "/database/info" and answer.get("version", self.version) != self.version:
+                self.version = answer["version"]
+                self._tell("version", version=self.version)
+            if path == UPDATE and answer and answer != self.update:
+                self.update = answer
+                self._tell("update", answer=answer)
+            if time.monotonic() - self.told_at >= 1:
+                self._tell("count")
+                self.told_at = time.monotonic()
+
+    def end(self) -> None:
+        """The last line."""
+        self._tell("end")
+
+    def stop(self, *_: object) -> None:
+        """End after the requests under way."""
+        self.stopped = True
+
+    def _tell(self, event: str, **more: object) -> None:
+        now = {"sent": self.sent, "failed": self.failed, "late_s": round(self.late_s, 3)}
+        sys.stdout.write(json.dumps({"event": event, "at": time.time(), **now, **more}) + "\n")
+        sys.stdout.flush()
+
+
 class Traffic:
-    """Requests to one Service, counted.
+    """One client's requests to one Service.
 
     Args:
         host: the Service's DNS name.
         port: its port.
         photo: an image with a face.
-        pause_s: between two requests.
+        tally: where they are counted.
     """
 
-    def __init__(self, host: str, port: int, photo: bytes, pause_s: float) -> None:
-        self.host, self.port, self.pause_s = host, port, pause_s
+    def __init__(self, host: str, port: int, photo: bytes, tally: Tally) -> None:
+        self.host, self.port, self.tally = host, port, tally
         self.body = json.dumps({"image_base64": base64.b64encode(photo).decode(), "top_k": 1})
         self.kept: http.client.HTTPConnection | None = None
         self.kept_at = time.monotonic()
-        self.sent = 0
-        self.failed = 0
-        self.stopped = False
 
-    def run(self) -> None:
-        """Ask until stopped; tell of each change of version and update, each failure and each second."""
-        version: object = ""
-        update: Json = {}
-        told = 0.0
-        while not self.stopped:
-            path = PATHS[self.sent % len(PATHS)]
-            answer = self._counted(path, keep=self.sent % 4 >= 2)
-            if path == "/database/info" and answer.get("version", version) != version:
-                version = answer["version"]
-                self._tell("version", version=version)
-            if path == UPDATE and answer and answer != update:
-                update = answer
-                self._tell("update", answer=update)
-            if time.monotonic() - told >= 1:
-                self._tell("count")
-                told = time.monotonic()
-            time.sleep(self.pause_s)
-        self._tell("end")
+    def one_after_the_other(self, pause_s: float) -> None:
+        """Ask until stopped, so many seconds after each answer."""
+        for number in count():
+            if self.tally.stopped:
+                return
+            self._counted(PATHS[number % len(PATHS)], keep=number % 4 >= 2)
+            time.sleep(pause_s)
 
-    def _counted(self, path: str, *, keep: bool) -> Json:
-        """One request; empty when it failed."""
+    def at_times(self, times: Iterator[float], first: int) -> None:
+        """Ask at these moments of the monotonic clock, or as soon after as the last answer came."""
+        for number, at in enumerate(times):
+            time.sleep(max(0.0, at - time.monotonic()))
+            if self.tally.stopped:
+                return
+            self.tally.late_s = max(self.tally.late_s, time.monotonic() - at)
+            self._counted(MIXED[(first + number) % len(MIXED)], keep=number % 4 >= 2)
+
+    def _counted(self, path: str, *, keep: bool) -> None:
         began = time.monotonic()
         answer, error = self._ask(path, self.body if path == "/identify" else None, keep=keep)
-        self.sent += 1
+        failure: Json | None = None
         if error:
-            self.failed += 1
             idle = round(began - self.kept_at, 2) if keep else None
-            took = round(time.monotonic() - began, 2)
-            self._tell("failed", path=path, error=error, idle_s=idle, took_s=took)
+            failure = {"error": error, "idle_s": idle, "took_s": round(time.monotonic() - began, 2)}
         if keep:
             self.kept_at = time.monotonic()
-        return answer
+        self.tally.counted(path, answer, failure)
 
     def _ask(self, path: str, body: str | None, *, keep: bool) -> tuple[Json, str]:
         connection = self._connection(keep=keep)
@@ -106,23 +154,33 @@ class Traffic:
         if connection is self.kept:
             self.kept = None
 
-    def _tell(self, event: str, **more: object) -> None:
-        line = {"event": event, "at": time.time(), "sent": self.sent, "failed": self.failed, **more}
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
 
-    def stop(self, *_: object) -> None:
-        """End after the request under way."""
-        self.stopped = True
+def at_rate(clients: list[Traffic], rate: float) -> None:
+    """All clients together send so many requests a second; each keeps its own share of the times."""
+    began = time.monotonic()
+    threads = []
+    for number, client in enumerate(clients):
+        times = (began + turn / rate for turn in count(number, len(clients)))
+        threads.append(threading.Thread(target=client.at_times, args=(times, number)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def main() -> None:
-    """Settings come from the environment: TARGET (host:port), PHOTO (a path), PAUSE_S."""
+    """Settings are of the environment: TARGET (host:port), PHOTO (a path), PAUSE_S; or RATE, CONNECTIONS."""
     host, port = os.environ["TARGET"].rsplit(":", 1)
     photo = Path(os.environ["PHOTO"]).read_bytes()
-    traffic = Traffic(host, int(port), photo, float(os.environ.get("PAUSE_S", "0.05")))
-    signal.signal(signal.SIGTERM, traffic.stop)
-    traffic.run()
+    tally = Tally()
+    signal.signal(signal.SIGTERM, tally.stop)
+    clients = [Traffic(host, int(port), photo, tally) for _ in range(int(os.environ.get("CONNECTIONS", "1")))]
+    rate = float(os.environ.get("RATE", "0"))
+    if rate:
+        at_rate(clients, rate)
+    else:
+        clients[0].one_after_the_other(float(os.environ.get("PAUSE_S", "0.05")))
+    tally.end()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -27,14 +28,23 @@ def kill(pod: Json, number: signal.Signals = signal.SIGKILL) -> None:
     os.kill(found[0], number)
 
 
-def starve(pod: Json, most: int) -> None:
-    """Let a pod have so many bytes of memory from now on: the kernel ends what asks for more."""
-    uid: str = pod["metadata"]["uid"]
-    folder = wait_until(lambda: _memory_folder(uid), f"the memory group of {uid}", timeout_s=30)
-    # What is above the new limit is first written back or dropped; what cannot be is killed when it grows.
-    for name in ("memory.max", "memory.limit_in_bytes"):
-        if (folder / name).exists():
-            (folder / name).write_text(str(most))
+def starve(pod: Json) -> None:
+    """Take memory away from a pod's container, a little at a time, until the kernel has ended a process."""
+    first = wait_until(lambda: processes_of(pod), f"a process of {pod['metadata']['name']}", timeout_s=30)[0]
+    group = _memory_group(first)
+    before = _ended_for_memory(group)
+
+    def squeezed() -> bool:
+        for usage, limit in (
+            ("memory.usage_in_bytes", "memory.limit_in_bytes"),
+            ("memory.current", "memory.max"),
+        ):
+            # Refused while what is above the new limit cannot be given back; and the group may be gone.
+            with contextlib.suppress(OSError):
+                (group / limit).write_text(str(int((group / usage).read_text()) * 97 // 100))
+        return _ended_for_memory(group) != before
+
+    wait_until(squeezed, "the kernel to end a process for want of memory", timeout_s=60)
 
 
 def _all() -> Iterator[int]:
@@ -55,6 +65,20 @@ def _name(pid: int) -> str:
         return ""
 
 
-def _memory_folder(uid: str) -> Path | None:
-    roots = [root for root in (CGROUPS / "memory", CGROUPS) if root.is_dir()]
-    return next((path for root in roots for path in root.glob(f"**/pod{uid}") if path.is_dir()), None)
+def _memory_group(pid: int) -> Path:
+    """The folder of a process's memory group, in a tree of its own or in the one of all kinds."""
+    for line in _groups(pid).splitlines():
+        _, kinds, path = line.split(":", 2)
+        root = CGROUPS / kinds if kinds else CGROUPS
+        if kinds in ("", "memory") and any((root / path[1:]).glob("memory.*")):
+            return root / path[1:]
+    raise RuntimeError(f"process {pid} is in no memory group")
+
+
+def _ended_for_memory(group: Path) -> str:
+    """How many processes the kernel has ended there, in its words; something else once the group is gone."""
+    for name in ("memory.oom_control", "memory.events"):
+        with contextlib.suppress(OSError):
+            words = (group / name).read_text().split()
+            return words[words.index("oom_kill") + 1]
+    return "gone"

@@ -9,9 +9,9 @@ from cluster.node import images
 FOLDER = "tests/cluster/faults/image"
 
 
-def faulty_image() -> str:
-    """Build it upon the sidecar's own image, unless the node has it; its full name."""
-    arguments = (f"SIDECAR_IMAGE={images.tag(images.SIDECAR)}",)
+def faulty_image(sidecar: str) -> str:
+    """Build it upon this image of the sidecar, unless the node has it; its full name."""
+    arguments = (f"SIDECAR_IMAGE={sidecar}",)
     recipe = images.Recipe("facedb-sidecar-faulty", f"{FOLDER}/Dockerfile", (FOLDER,), arguments)
     return images.ensure(recipe)
 

@@ -1,21 +1,22 @@
 """The true sidecar with one fault, chosen by FACEDB_FAULT: `uvicorn --factory faulty_sidecar:serve`.
 
 CrashLoop: ends at its start. NeverReady: loads for ever. WrongVersion: serves another release than was asked
-for. Degraded: says that it is ready and finds few of its own faces. FailsWhenAsked: ready, and every
-identification is a 500. CrashAfter: ends FACEDB_FAULT_AFTER_S seconds after it was first ready.
+for. Degraded: says that it is ready and finds few of its own faces. Segfault: dies of SIGSEGV whenever
+somebody asks whether it is ready, as soon as there is a file "segfault" beside the users' state.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
-import threading
+from pathlib import Path
 from typing import Any
 
 from facedb_sidecar.app import serve as true_sidecar
 
 FAULT = os.environ.get("FACEDB_FAULT", "")
-AFTER_S = float(os.environ.get("FACEDB_FAULT_AFTER_S", "10"))
+WISH = Path(os.environ.get("FACEDB_STATE_DIR", "/state")) / "segfault"
 READY = {
     "NeverReady": (503, {"ready": False, "state": "loading", "reason": "Loading", "message": "for ever"}),
     "WrongVersion": (200, {"version": "1999.01.01"}),
@@ -35,19 +36,18 @@ class Faulty:
 
     def __init__(self, app: Any) -> None:
         self._app = app
-        self._doomed = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """One request."""
-        path = scope.get("path")
-        if FAULT == "FailsWhenAsked" and path == "/identify":
-            await _answer(send, 500, {"detail": "a fault of the tests"})
-        elif path == "/ready":
+        if scope.get("path") == "/ready":
             await self._ready(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
     async def _ready(self, scope: Any, receive: Any, send: Any) -> None:
+        if FAULT == "Segfault" and WISH.exists():
+            # A signal from outside does nothing to the first process of a container.
+            ctypes.string_at(0)
         said: list[Any] = []
 
         async def keep(message: Any) -> None:
@@ -56,9 +56,6 @@ class Faulty:
         await self._app(scope, receive, keep)
         status = said[0]["status"]
         body = json.loads(b"".join(m.get("body", b"") for m in said[1:]))
-        if FAULT == "CrashAfter" and status == 200 and not self._doomed:
-            self._doomed = True
-            threading.Timer(AFTER_S, os._exit, (4,)).start()
         if FAULT in READY and status == 200:
             status, changes = READY[FAULT]
             body = {**body, **changes}
