@@ -129,6 +129,8 @@ def read(*, policies: bool, clusterwide: bool) -> set[Right]:
         if source.clusterwide is clusterwide
     }
     named = {right(kind, "get") for kind in kinds.ACCESS} | {right(kinds.POD, "get", "log")}
+    # observe.volumes: why no volume comes for a claim.
+    named |= {right(kinds.EVENT, "list")}
     return followed if clusterwide else followed | named
 
 

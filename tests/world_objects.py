@@ -65,6 +65,7 @@ def new_claim(db: FaceDatabase, step: CreateClaim, now: datetime) -> Claim:
         owned="ownerReferences" in meta,
         restored_from=meta["annotations"].get(names.SNAPSHOT_ANNOTATION),
         bound=step.snapshot is None,
+        asked_class=meta["annotations"][names.CLASS_ANNOTATION],
     )
 
 

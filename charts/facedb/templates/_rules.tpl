@@ -32,7 +32,8 @@ this to the code. It follows what it made by watches, so that it need not get on
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create, patch]
+  # List is for the cluster's words about a claim that no volume comes for.
+  verbs: [create, list, patch]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch, delete]

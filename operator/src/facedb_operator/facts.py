@@ -38,6 +38,7 @@ class Verified:
 class Claim:
     """A PersistentVolumeClaim of ours. ``key`` is the release's or the models' key, empty for the state.
 
+    ``asked_class``: the StorageClass that was asked for, empty for the default one, None where unknown.
     ``owned``: it has an ownerReference and goes with its FaceDatabase (deletionPolicy Delete).
     """
 
@@ -52,6 +53,7 @@ class Claim:
     deleting: bool = False
     restored_from: str | None = None
     bound: bool = True
+    asked_class: str | None = None
 
 
 @dataclass(frozen=True)

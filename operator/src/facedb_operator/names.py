@@ -32,6 +32,7 @@ APPROVE_ANNOTATION: Final = f"{GROUP}/approve"
 RECEIPT_ANNOTATION: Final = f"{GROUP}/receipt"
 # As the spec wrote it: the API server writes 1024Mi back as 1Gi.
 SIZE_ANNOTATION: Final = f"{GROUP}/size"
+CLASS_ANNOTATION: Final = f"{GROUP}/storage-class"
 ATTEMPT_ANNOTATION: Final = f"{GROUP}/attempt"
 DIGEST_ANNOTATION: Final = f"{GROUP}/digest"
 CLAIM_ANNOTATION: Final = f"{GROUP}/claim"

@@ -7,7 +7,7 @@ no request to the API server: what changes comes by the watches.
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -23,6 +23,7 @@ from facedb_operator.observe.cluster import cluster_of
 from facedb_operator.observe.freshness import Freshness
 from facedb_operator.observe.readings import Worker, read_progress, with_words, with_worker
 from facedb_operator.observe.store import Entry, Key, Store
+from facedb_operator.observe.volumes import Volumes, waits
 from facedb_operator.observe.watching import Watches
 from facedb_operator.spec import FaceDatabase
 
@@ -47,6 +48,7 @@ class Observer:
         self._store = store
         self._policies = policies
         self._answers = Answers(fetch)
+        self._volumes = Volumes(kube)
         self._progress: dict[Key, dict[str, Progress | None]] = {}
         self.access = Access(kube)
         self.fresh = Freshness(store, watches)
@@ -64,6 +66,7 @@ class Observer:
             self.access.look(db),
             self._answers.ask(db.uid, self._serving(key), moving=moving),
             self._follow(key),
+            self._volumes.ask(key, self._awaited(key)),
         )
 
     def observe(self, db: FaceDatabase, now: datetime) -> Observed:
@@ -78,7 +81,10 @@ class Observer:
             now=now,
             claims=tuple(c for c in claims if c.component is not Component.STATE),
             snapshots=tuple(_facts(self._store.of(kinds.SNAPSHOT, key))),
-            jobs=tuple(with_worker(j, workers.get(j.name), progress.get(j.name)) for j in fetches),
+            jobs=tuple(
+                self._volumes.told(key, with_worker(j, workers.get(j.name), progress.get(j.name)))
+                for j in fetches
+            ),
             checks=tuple(with_words(j, workers.get(j.name)) for j in jobs if isinstance(j, CheckRun)),
             workloads=tuple(d.work for d in _facts(self._store.of(kinds.DEPLOYMENT, key))),
             pods=tuple(self._pod(db, entry) for entry in self._serving(key)),
@@ -102,6 +108,7 @@ class Observer:
         self._progress.pop(key, None)
         self.access.forget(key)
         self.fresh.forget(key)
+        self._volumes.forget(key)
 
     def _serving(self, key: Key) -> list[Entry]:
         return [e for e in self._store.of(kinds.POD, key) if isinstance(e.fact, Pod)]
@@ -115,6 +122,12 @@ class Observer:
         """The newest pod of each Job."""
         found = [f for f in _facts(self._store.of(kinds.POD, key)) if isinstance(f, Worker)]
         return {w.job: w for w in sorted(found, key=lambda w: w.created_at)}
+
+    def _awaited(self, key: Key) -> tuple[Claim, ...]:
+        """Claims without a volume that a Job's pod waits for."""
+        jobs = [j for j in _facts(self._store.of(kinds.JOB, key)) if isinstance(j, FetchJob)]
+        claims = _facts(self._store.of(kinds.CLAIM, key))
+        return waits(claims, jobs, self._workers(key), datetime.now(UTC))
 
     def _classes(self, kind: kinds.Kind) -> list[Any] | None:
         return _facts(self._store.of(kind, ("", ""))) if self._store.lists(kind) else None

@@ -79,6 +79,7 @@ def read_claim(raw: Body) -> Claim:
         deleting=_deleting(raw),
         restored_from=(meta.get("annotations") or {}).get(names.SNAPSHOT_ANNOTATION),
         bound=(raw.get("status") or {}).get("phase") == "Bound",
+        asked_class=(meta.get("annotations") or {}).get(names.CLASS_ANNOTATION),
     )
 
 

@@ -90,11 +90,10 @@ def _stage(db: FaceDatabase, seen: Observed, component: Component, *, asks: bool
     jobs = sorted((j for j in seen.fetches if j.key == key), key=lambda j: j.attempt)
     if claim is None:
         return _going(seen, name, thing) or new_volume(db, seen, component, thing, jobs, asks=asks)
-    # Nothing good is on it yet: a volume of another size is made anew, once nobody writes to it.
-    if not fits(db, claim) and not any(j.state is JobState.RUNNING for j in jobs):
-        return Plan(
-            Reason.FETCHING, f"Making the volume for {thing} anew, as large as wanted.", (DeleteClaim(name),)
-        )
+    # Nothing good is on it yet: another volume is made where another is wanted, once nobody writes to it.
+    if not fits(db, claim) and not (claim.bound and any(j.state is JobState.RUNNING for j in jobs)):
+        message = f"Making the volume for {thing} anew, of the class and as large as wanted."
+        return Plan(Reason.FETCHING, message, (DeleteClaim(name),))
     if not jobs:
         return Plan(Reason.FETCHING, f"Starting to fetch {thing}.", (StartFetch(component, 1),))
     return _follow(db, seen, component, claim, jobs[-1])

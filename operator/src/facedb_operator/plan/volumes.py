@@ -55,7 +55,9 @@ def new_volume(
 
 
 def fits(db: FaceDatabase, claim: Claim) -> bool:
-    """Whether a claim is as large as it is wanted. One whose size nobody named may be larger."""
+    """Whether a claim is of the class and size that are wanted. One whose size nobody named may be larger."""
+    if claim.asked_class not in (None, db.storage.class_name or ""):
+        return False
     if not is_release(claim):
         return claim.size == db.storage.models_size
     wanted = db.storage.size
