@@ -38,12 +38,12 @@ def serving_b(spec: dict[str, Any], replicas: int = 1, **rollout: Any) -> World:
     return world
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize(("replicas", "waits"), [(1, "40s"), (2, "1m20s"), (1, "5m0s")])
 def test_the_release_before_takes_over_and_the_crashing_one_is_not_tried_again(
-    spec: dict[str, Any], replicas: int
+    spec: dict[str, Any], replicas: int, waits: str
 ) -> None:
     world = serving_b(spec, replicas)
-    crashing(world, B)
+    crashing(world, B, waits)
     wait(world, 60)
     assert world.serving() == [A] * replicas
     assert world.condition("Ready") == ("False", "RolledBack")
@@ -54,7 +54,7 @@ def test_the_release_before_takes_over_and_the_crashing_one_is_not_tried_again(
     assert world.status["history"][-1]["outcome"] == "RolledBack"
 
 
-@pytest.mark.parametrize("waits", ["10s", "20s"])
+@pytest.mark.parametrize("waits", ["1s", "10s", "20s"])
 def test_a_crash_now_and_then_is_no_crash_loop(spec: dict[str, Any], waits: str) -> None:
     world = serving_b(spec)
     crashing(world, B, waits)

@@ -9,8 +9,8 @@ from facedb_operator.facts import Observed, Pod, Snapshot, Workload
 MOST_RESTARTS = 3
 # The kubelet's words; it forgets after ten minutes without an end.
 # https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy
-_BACK_OFF = re.compile(r"CrashLoopBackOff: back-off (\S+)")
-_SHORT_WAITS = ("10s", "20s")
+_BACK_OFF = re.compile(r"CrashLoopBackOff: back-off (?:(\d+)m)?(\d+)s")
+_LONG_WAIT_S = 30
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,9 @@ def crash_loops(pod: Pod) -> bool:
     Restarts alone do not say so: they count over the pod's whole life.
     """
     waits = _BACK_OFF.match(pod.waiting or "")
-    return waits is not None and pod.restarts >= MOST_RESTARTS and waits[1] not in _SHORT_WAITS
+    if waits is None or pod.restarts < MOST_RESTARTS:
+        return False
+    return 60 * int(waits[1] or 0) + int(waits[2]) >= _LONG_WAIT_S
 
 
 def live(seen: Observed, revision_key: str) -> tuple[Pod, ...]:
