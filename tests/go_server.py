@@ -55,14 +55,14 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path
 
 @dataclass(frozen=True)
 class Certificates:
-    """PEM files: an authority, and a certificate for 127.0.0.1 under it with its key."""
+    """PEM files: an authority, and a certificate for one address under it with its key."""
 
     authority: Path
     certificate: Path
     key: Path
 
 
-def make_certificates(folder: Path) -> Certificates:
+def make_certificates(folder: Path, address: str = "127.0.0.1") -> Certificates:
     """Make an authority and a certificate. One file cannot be both: rustls refuses that."""
     made = Certificates(folder / "ca.crt", folder / "server.crt", folder / "server.key")
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
@@ -74,7 +74,7 @@ def make_certificates(folder: Path) -> Certificates:
     _openssl(
         *(*new, "-subj", "/CN=facedb-test", "-keyout", str(made.key), "-out", str(made.certificate)),
         *("-CA", str(made.authority), "-CAkey", authority_key),
-        *("-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE"),
+        *("-addext", f"subjectAltName=IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE"),
     )
     return made
 

@@ -290,14 +290,14 @@ class _Handler(BaseHTTPRequestHandler):
         speed = self.owner.faults.bytes_per_second
         if speed is None:
             return SEND_STEP
-        time.sleep(0.05)
+        time.sleep(max(0.05, 1 / speed))
         return max(1, speed // 20)
 
     # --- answers --------------------------------------------------------------------------------------------
 
     def _base(self) -> str:
         host = self.headers.get("Host")
-        return f"http://{host}" if host else self.owner.url
+        return f"{urlsplit(self.owner.url).scheme}://{host}" if host else self.owner.url
 
     def _not_found(self) -> None:
         self._json(404, {"message": "Not Found", "status": "404"})

@@ -2,105 +2,148 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import re
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
-from cluster.stage import DATA_REPOSITORY, FIRST, SECOND
-from cluster.world_of_one import Database
-from release_server import ReleaseServer
+from cluster.bumps import Bump
+from cluster.waiting import wait_until
+from go_server import make_certificates
+from release_tls import encrypt
 
 pytestmark = pytest.mark.cluster
 
 FOR_EVER = 1_000_000
-CUT_AT = 200_000
+# What `facedb fetch` grants a connection that brings next to nothing is 30 s.
+GIVEN_UP_S = 60
 
 
-@pytest.fixture(scope="module")
-def serving(fdb: Database) -> Database:
-    """A database that serves the first release."""
-    fdb.apply(FIRST)
-    fdb.wait_serving(FIRST)
-    return fdb
+@pytest.mark.fault("source answers 403")
+@pytest.mark.fault("source answers 404")
+@pytest.mark.fault("source answers 429 and asks for a pause")
+@pytest.mark.fault("source answers 5xx")
+def test_answers_that_are_no_release_have_each_their_word_and_are_asked_for_again(bump: Bump) -> None:
+    faults, database = bump.server.faults, bump.database
+    bump.new = bump.shelf.put()
+    faults.fail_times, faults.fail_status = FOR_EVER, 403
+    bump.begin()
+    assert "wants a token" in database.wait("Ready", "False", "SourceForbidden")["message"]
+    bump.unharmed()
+
+    faults.fail_status = 404
+    bump.retry()
+    assert bump.new in database.wait("Ready", "False", "VersionNotFound")["message"]
+    assert database.condition("Stalled")["status"] == "True"
+    bump.unharmed()
+
+    faults.fail_status, faults.retry_after = 429, "600"
+    bump.retry()
+    limited = database.wait("Ready", "False", "SourceForbidden")["message"]
+    assert "limits how often it is asked until" in limited
+    assert next_attempt(limited) > datetime.now(UTC) + timedelta(minutes=5)
+    bump.unharmed()
+
+    faults.fail_status, faults.retry_after = 503, None
+    bump.retry()
+    assert "it answered 503" in database.wait("Ready", "False", "SourceUnavailable")["message"]
+    assert database.condition("Reconciling")["status"] == "True"
+    bump.unharmed()
+
+    faults.fail_times = 0
+    bump.retry()
+    bump.converges()
 
 
-@pytest.fixture
-def injured(serving: Database) -> Iterator[ReleaseServer]:
-    """Another server with the same releases, for one test to injure; afterwards the first serves again."""
-    with ReleaseServer(serving.stage.root, host=serving.place.host) as server:
-        yield server
-    serving.apply(FIRST)
-    serving.wait_serving(FIRST)
-
-
-def bump(serving: Database, server: ReleaseServer, **more: Any) -> None:
-    """Ask for the second release from this server."""
-    source = {"github": {"repository": DATA_REPOSITORY, "apiURL": server.url}, **more}
-    serving.apply(SECOND, source=source)
-
-
-def assert_unharmed(serving: Database) -> None:
-    """The first release serves as before."""
-    assert serving.status()["active"]["version"] == FIRST
-    assert serving.condition("Available")["status"] == "True"
-
-
-@pytest.mark.parametrize(
-    ("status", "reason"),
-    [
-        pytest.param(403, "SourceForbidden", marks=pytest.mark.fault("source answers 403"), id="403"),
-        pytest.param(404, "VersionNotFound", marks=pytest.mark.fault("source answers 404"), id="404"),
-        pytest.param(429, "SourceForbidden", marks=pytest.mark.fault("source answers 429"), id="429"),
-        pytest.param(503, "SourceUnavailable", marks=pytest.mark.fault("source answers 5xx"), id="503"),
-    ],
-)
-def test_an_answer_that_is_no_release_is_told_and_asked_for_again(
-    serving: Database, injured: ReleaseServer, status: int, reason: str
-) -> None:
-    injured.faults.fail_times, injured.faults.fail_status = FOR_EVER, status
-    injured.faults.retry_after = "2" if status == 429 else None
-    bump(serving, injured)
-    serving.wait("Ready", "False", reason)
-    assert_unharmed(serving)
-    injured.faults.fail_times = 0
-    serving.wait_serving(SECOND)
-
-
-@pytest.mark.fault("source cuts the connection in the middle of a file")
-def test_a_file_that_is_cut_is_gone_on_with(serving: Database, injured: ReleaseServer) -> None:
-    injured.faults.cut_after, injured.faults.cuts_left = CUT_AT, 3
-    bump(serving, injured)
-    serving.wait_serving(SECOND)
-    assert injured.faults.cuts_left == 0
-    size = next((serving.stage.root / DATA_REPOSITORY / f"v{SECOND}").glob("*.zip")).stat().st_size
-    assert serving.status()["history"][-1]["downloadedBytes"] <= 1.1 * size
-
-
-@pytest.mark.fault("source stalls")
-def test_a_source_that_stalls_is_left_and_asked_again(serving: Database, injured: ReleaseServer) -> None:
-    injured.faults.stall_after, injured.faults.stalls_left = CUT_AT, 1
-    bump(serving, injured)
-    assert injured.faults.stalled.wait(timeout=120)
-    assert_unharmed(serving)
-    # `facedb fetch` waits 30 s for the next byte.
-    serving.wait_serving(SECOND)
-    injured.faults.resume()
+def next_attempt(message: str) -> datetime:
+    """When it is tried again, as the message says: a time of day, within the next 24 hours."""
+    found = re.search(r"next at (\d\d):(\d\d):(\d\d) UTC", message)
+    assert found, message
+    now = datetime.now(UTC)
+    hours, minutes, seconds = (int(part) for part in found.groups())
+    then = now.replace(hour=hours, minute=minutes, second=seconds, microsecond=0)
+    return then if then > now - timedelta(hours=1) else then + timedelta(days=1)
 
 
 @pytest.mark.fault("source redirects to signed addresses")
-def test_redirects_are_followed(serving: Database, injured: ReleaseServer) -> None:
-    # This server, as GitHub, answers each asset with a 302 to a signed address.
-    bump(serving, injured)
-    serving.wait_serving(SECOND)
-    assert any(seen.status == 302 for seen in injured.seen)
+@pytest.mark.fault("source cuts the connection in the middle of a file")
+def test_a_file_that_is_cut_is_gone_on_with_behind_its_redirect(bump: Bump) -> None:
+    bump.new = bump.shelf.put()
+    bump.server.faults.cut_after, bump.server.faults.cuts_left = 50_000, 4
+    bump.begin()
+    bump.converges()
+    assert bump.server.faults.cuts_left == 0
+    assert bump.downloaded() <= 1.1 * bump.archive_size()
+    assert bump.server.bytes_sent <= 1.1 * bump.archive_size()
+    # This server, as GitHub, answers each asset with a redirect to a signed address.
+    assert {302, 206} <= {seen.status for seen in bump.server.seen}
+
+
+@pytest.mark.fault("source stalls")
+@pytest.mark.fault("source drips: a few bytes a second")
+def test_connections_that_bring_next_to_nothing_are_given_up_and_the_rest_is_asked_for_anew(
+    bump: Bump,
+) -> None:
+    faults, seen = bump.server.faults, bump.server.seen
+    # Large enough for several connections.
+    bump.new = bump.shelf.put(faces_per_performer=20.0)
+    faults.bytes_per_second, faults.stall_after, faults.stalls_left = 60_000, 50_000, 1
+    bump.begin()
+    assert faults.stalled.wait(timeout=60)
+    faults.bytes_per_second = 20
+    before = len(seen)
+    # One part stalls and the others drip: they are asked for again, from where they were.
+    wait_until(
+        lambda: len({one.range for one in seen[before:] if one.status == 206}) >= 2,
+        "two connections to be given up",
+        timeout_s=GIVEN_UP_S,
+        tell=bump.database.describe,
+    )
+    assert bump.database.condition("Ready")["reason"] == "Fetching"
+    bump.unharmed()
+    faults.bytes_per_second = None
+    bump.converges()
+    assert bump.downloaded() <= 1.1 * bump.archive_size()
+    faults.resume()
 
 
 @pytest.mark.fault("source replaces the archive in the middle of a fetch")
-def test_an_archive_that_is_replaced_is_begun_anew(serving: Database, injured: ReleaseServer) -> None:
-    injured.faults.stall_after, injured.faults.stalls_left = CUT_AT, 1
-    bump(serving, injured)
-    assert injured.faults.stalled.wait(timeout=120)
-    injured.faults.etag_suffix = "-replaced"
-    injured.faults.resume()
-    serving.wait_serving(SECOND)
+def test_an_archive_that_is_replaced_is_begun_anew_and_never_mixed(bump: Bump) -> None:
+    faults = bump.server.faults
+    bump.new = bump.shelf.put()
+    faults.stall_after, faults.stalls_left = 50_000, 1
+    faults.cut_after, faults.cuts_left = 100_000, 1
+    bump.begin()
+    assert faults.stalled.wait(timeout=60)
+    bump.shelf.replace(bump.new)
+    faults.resume()
+    bump.converges()
+    assert faults.cuts_left == 0
+    served = sha256(bump.shelf.archive(bump.new).read_bytes()).hexdigest()
+    assert bump.database.status()["active"]["digest"] == f"sha256:{served}"
+
+
+@pytest.mark.fault("source's certificate is of an unknown authority")
+def test_an_unknown_authority_is_refused_until_the_spec_names_it(bump: Bump, tmp_path: Path) -> None:
+    made = make_certificates(tmp_path, bump.database.place.host)
+    encrypt(bump.server, made)
+    bump.new = bump.shelf.put()
+    bump.begin()
+    told = bump.database.wait("Ready", "False", "SourceUnavailable")["message"]
+    assert "certificate is not trusted" in told
+    assert "caBundleRef" in told
+    assert bump.server.seen == []
+    bump.unharmed()
+
+    bundle = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "authority", "namespace": bump.database.namespace},
+        "data": {"ca.crt": made.authority.read_text()},
+    }
+    bump.database.place.kubernetes.apply(bundle)
+    source = {**bump.shelf.source(bump.server), "caBundleRef": {"name": "authority", "key": "ca.crt"}}
+    bump.begin(source=source)
+    bump.converges()

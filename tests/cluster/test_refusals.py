@@ -26,8 +26,20 @@ def serving(fdb: Database) -> Database:
     [
         pytest.param(UNPUBLISHED, "VersionNotFound", UNPUBLISHED, id="a version that was never published"),
         pytest.param(NO_ASSET, "AssetNotFound", ".zip", id="a release without its archive"),
-        pytest.param(CORRUPT, "WrongChecksum", "face_arcface.voy", id="a file with a wrong checksum"),
-        pytest.param(INCOMPLETE, "MissingFile", "face_facenet.voy", id="an archive that lacks a file"),
+        pytest.param(
+            CORRUPT,
+            "WrongChecksum",
+            "face_arcface.voy",
+            marks=pytest.mark.fault("release has a flipped byte in a file"),
+            id="a file with a wrong checksum",
+        ),
+        pytest.param(
+            INCOMPLETE,
+            "MissingFile",
+            "face_facenet.voy",
+            marks=pytest.mark.fault("release lacks a file"),
+            id="an archive that lacks a file",
+        ),
     ],
 )
 def test_a_refused_release_is_named_and_leaves_what_serves_alone(

@@ -18,6 +18,7 @@ from facedb_release.network import Client, checked_headers, headers_from_environ
 from facedb_release.transport import Patience, Refused, open_client, request
 from go_server import make_certificates
 from release_server import ReleaseServer
+from release_tls import encrypt
 
 PATIENCE = Patience(connect_seconds=2, stall_seconds=1, attempts=3, wait=lambda _: None)
 SECRET = {"X-Gateway-Key": "hidden", "Cookie": "hidden=1"}
@@ -154,14 +155,10 @@ def test_an_answer_in_another_encoding_is_refused() -> None:
 
 
 def test_an_own_authority_is_trusted_and_no_other_and_tls_is_never_left(tmp_path: Path) -> None:
-    import ssl
-
     made = make_certificates(tmp_path)
     with ReleaseServer(tmp_path) as plain, ReleaseServer(tmp_path) as server:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(made.certificate, made.key)
-        server.http.socket = context.wrap_socket(server.http.socket, server_side=True)
-        url = server.url.replace("http:", "https:")
+        encrypt(server, made)
+        url = server.url
 
         trusting = open_client(PATIENCE, ca_bundle=made.authority)
         assert read(trusting, f"{url}/healthz") == b'{"message": "ok"}'

@@ -39,9 +39,10 @@ def starve(pod: Json) -> None:
             ("memory.usage_in_bytes", "memory.limit_in_bytes"),
             ("memory.current", "memory.max"),
         ):
-            # Refused while what is above the new limit cannot be given back; and the group may be gone.
-            with contextlib.suppress(OSError):
-                (group / limit).write_text(str(int((group / usage).read_text()) * 97 // 100))
+            for percent in (97, 99, 100):
+                # Refused while what is above cannot be given back; and the group may be gone.
+                with contextlib.suppress(OSError):
+                    (group / limit).write_text(str(int((group / usage).read_text()) * percent // 100))
         return _ended_for_memory(group) != before
 
     wait_until(squeezed, "the kernel to end a process for want of memory", timeout_s=60)
