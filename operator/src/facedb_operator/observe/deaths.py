@@ -1,4 +1,4 @@
-"""How a Job's pod came to its end, in the cluster's own words. Pure."""
+"""How a Job and its pod came to their end, in the cluster's own words. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,4 +16,12 @@ def death(pod: Mapping[str, Any]) -> str:
         ended = (container.get("state") or {}).get("terminated")
         if ended:
             return f"{ended.get('reason', 'Error')}, exit code {ended.get('exitCode')}"
+    return ""
+
+
+def why_ended(job: Mapping[str, Any]) -> str:
+    """Why a Job failed, in its controller's words; empty unless it failed."""
+    for condition in (job.get("status") or {}).get("conditions") or ():
+        if condition.get("status") == "True" and condition["type"] == "Failed":
+            return str(condition.get("message") or condition.get("reason") or "")
     return ""

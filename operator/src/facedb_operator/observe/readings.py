@@ -20,7 +20,7 @@ from facedb_operator.facts import (
     Workload,
 )
 from facedb_operator.names import Component
-from facedb_operator.observe.deaths import death
+from facedb_operator.observe.deaths import death, why_ended
 from facedb_operator.record import parse_time
 from facedb_release.outcome import Outcome
 
@@ -164,7 +164,7 @@ def read_check(raw: Body) -> CheckRun:
         key=meta["labels"].get(names.KEY_LABEL, ""),
         state=ended[0] if ended else JobState.RUNNING,
         started_at=_created(raw),
-        message=_why_ended(raw),
+        message=why_ended(raw),
         deleting=_deleting(raw),
     )
 
@@ -286,13 +286,6 @@ def _ended(job: Body) -> tuple[JobState, datetime] | None:
             state = JobState.SUCCEEDED if condition["type"] == "Complete" else JobState.FAILED
             return state, parse_time(condition["lastTransitionTime"])
     return None
-
-
-def _why_ended(job: Body) -> str:
-    for condition in (job.get("status") or {}).get("conditions") or ():
-        if condition.get("status") == "True" and condition["type"] == "Failed":
-            return str(condition.get("message") or condition.get("reason") or "")
-    return ""
 
 
 def _outcome(pod: Body) -> Outcome | None:
