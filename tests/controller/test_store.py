@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -13,65 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.aio.client import ApiException
 
-from facedb_operator import kinds, names
-from facedb_operator.kinds import CLAIM, DATABASE, DEPLOYMENT, JOB, POD, SERVICE, SNAPSHOT, Kind
-from facedb_operator.observe.freshness import PATIENCE_S, Freshness
+from facedb_operator import names
+from facedb_operator.kinds import CLAIM, DATABASE, DEPLOYMENT, JOB, POD, SERVICE, Kind
+from facedb_operator.observe.freshness import PATIENCE_S
 from facedb_operator.observe.readings import JOB_NAME_LABEL
-from facedb_operator.observe.store import Key, Store, Write
-from facedb_operator.observe.watching import LOOK_FOR_S, Watches
+from store_story import KEY, Story
 from virtual_time import play
-from watched_api import AT, WatchedApi
+from watched_api import AT
 
-KEY = ("x", "a")
 # Longer than any backoff.
 A_WHILE_S = 60.0
-
-
-@dataclass
-class Story:
-    """An API server, its watches, and what they fill."""
-
-    api: WatchedApi = field(default_factory=WatchedApi)
-    woken: list[Key] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.store = Store(self._changed)
-        kube: Any = self.api
-        self.watches = Watches(kube, self.store, (), policies=False)
-        self.fresh = Freshness(self.store, self.watches)
-        self.own: list[Write] = []
-
-    def _changed(self, key: Key) -> None:
-        self.woken.append(key)
-        self.fresh.changed(key)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        ended: list[Any] = []
-        self.watches.start(lambda task: None if task.cancelled() else ended.append(task.exception()))
-        await self.watches.ready()
-        # All watches stand.
-        await asyncio.sleep(1)
-        try:
-            yield
-        finally:
-            await self.watches.stop()
-            assert not ended
-
-    def known(self, kind: Kind) -> dict[str, str]:
-        return {e.name: str(e.version) for key in (KEY, ("x", "b")) for e in self.store.of(kind, key)}
-
-    def wrote(self, kind: Kind, name: str) -> None:
-        version = int(self.api.write(kind, name)["metadata"]["resourceVersion"])
-        self._note(Write(kind, "x", name, version))
-
-    def deleted(self, kind: Kind, name: str) -> None:
-        uid = self.api.delete(kind, name)
-        self._note(Write(kind, "x", name, None, uid))
-
-    def _note(self, write: Write) -> None:
-        self.own.append(write)
-        self.fresh.wrote(KEY, [write])
 
 
 def test_what_was_deleted_while_the_watch_was_down_is_gone() -> None:
@@ -142,40 +91,6 @@ def test_what_is_not_as_ours_are_is_left_alone_and_stops_nothing() -> None:
             world.api.write(CLAIM, "next")
             await world.api.tell(CLAIM)
             assert set(world.known(CLAIM)) == {"next"}
-
-    play(story())
-
-
-def test_a_kind_that_is_not_served_is_nothing_to_wait_for_and_is_found_when_it_comes() -> None:
-    async def story() -> None:
-        world = Story()
-        world.api.missing = {SNAPSHOT, kinds.SNAPSHOT_CLASS}
-        async with world.running():
-            assert not world.store.lists(SNAPSHOT)
-            asked = world.api.requests["list volumesnapshots"]
-            await asyncio.sleep(LOOK_FOR_S / 2)
-            assert world.api.requests["list volumesnapshots"] == asked
-            world.api.missing = set()
-            await asyncio.sleep(LOOK_FOR_S * 2)
-            assert world.store.lists(SNAPSHOT)
-
-    play(story())
-
-
-def test_a_kind_that_was_taken_away_is_listed_anew_once_it_is_back() -> None:
-    async def story() -> None:
-        world = Story()
-        world.api.write(kinds.STORAGE_CLASS, "fast", provisioner="csi.example.com")
-        async with world.running():
-            assert world.store.lists(kinds.STORAGE_CLASS)
-            world.api.missing = {kinds.STORAGE_CLASS}
-            await world.api.cut(kinds.STORAGE_CLASS)
-            await asyncio.sleep(1)
-            assert not world.store.lists(kinds.STORAGE_CLASS)
-            assert not list(world.store.of(kinds.STORAGE_CLASS, ("x", "")))
-            world.api.missing = set()
-            await asyncio.sleep(LOOK_FOR_S * 2)
-            assert [e.name for e in world.store.of(kinds.STORAGE_CLASS, ("x", ""))] == ["fast"]
 
     play(story())
 
