@@ -90,7 +90,6 @@ def test_no_request_fails_in_a_rollout(
     seen = client.stop()
     record_property("measured", told(f"{strategy} of {replicas} pods", seen))
     assert seen.failures == ()
-    assert seen.sent > RATE * seen.seconds / 2
     assert set(seen.versions) == {before, after}
     assert database.status()["history"][-1]["unavailableSeconds"] == 0
 

@@ -1,7 +1,8 @@
 """A client that never stops asking: run in a pod, it tells of every request, and of each that failed.
 
 Standard library only: it travels into the cluster as a ConfigMap and runs in the sidecar's image. Half of
-the requests go over a new connection each, as a plugin's do, the other half over one that is kept alive.
+the requests go over a new connection each, as a plugin's do, the other half over one that is kept alive; as
+urllib3 does, it looks whether the server has hung up meanwhile before it uses that one again.
 
 Without RATE it is one client that asks, waits for the answer and asks again. With RATE it is so many clients
 that together send so many requests a second, whether or not answers come: an open loop.
@@ -13,6 +14,7 @@ import base64
 import http.client
 import json
 import os
+import select
 import signal
 import sys
 import threading
@@ -25,8 +27,8 @@ from pathlib import Path
 TIMEOUT_S = 30.0
 UPDATE = "/database/update/status"
 PATHS = ("/identify", "/database/info", UPDATE)
-# At a fixed rate one in ten is a photo: what two CPUs can look at beside all else.
-MIXED = ("/identify", *("/database/info", UPDATE) * 4, "/database/info")
+# At a fixed rate one in 25 is a photo: what two CPUs can look at beside all else.
+MIXED = ("/identify", *("/database/info", UPDATE) * 12)
 
 Json = dict[str, object]
 
@@ -145,6 +147,8 @@ class Traffic:
     def _connection(self, *, keep: bool) -> http.client.HTTPConnection:
         if not keep:
             return http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
+        if self.kept is not None and _is_hung_up(self.kept):
+            self._drop(self.kept)
         if self.kept is None:
             self.kept = http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
         return self.kept
@@ -153,6 +157,12 @@ class Traffic:
         connection.close()
         if connection is self.kept:
             self.kept = None
+
+
+def _is_hung_up(connection: http.client.HTTPConnection) -> bool:
+    """Whether a connection that waits for nothing has something to read: its end."""
+    sock = connection.sock
+    return sock is not None and bool(select.select([sock], [], [], 0)[0])
 
 
 def at_rate(clients: list[Traffic], rate: float) -> None:
