@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from facedb_operator.steps import ScaleWorkload, SetGate
 from facedb_release.outcome import Outcome
 from world import World
 from world_objects import good_fetch, outcome
@@ -154,3 +155,24 @@ def test_claims_lose_their_owner_when_they_shall_be_retained(spec: dict[str, Any
     world.apply(deletionPolicy="Retain")
     world.settle()
     assert not any(c.owned for c in world.claims.values())
+
+
+def test_fewer_replicas_leave_it_ready_in_every_pass_and_the_surplus_pod_is_out_of_traffic_first(
+    spec: dict[str, Any],
+) -> None:
+    spec["sidecar"]["replicas"] = 2
+    world = World(spec)
+    world.settle()
+    assert world.serving() == [A, A]
+    world.watch = one_serves
+    world.apply(sidecar={**spec["sidecar"], "replicas": 1})
+    for _ in range(20):
+        steps = world.one_pass().steps
+        # A ReplicaSet chooses by readiness: one that still serves must not be the one that it takes.
+        kinds = {type(step) for step in steps}
+        assert not {SetGate, ScaleWorkload} <= kinds
+        assert world.condition("Ready") == ("True", "Serving")
+        assert world.condition("Reconciling")[0] == "False"
+        world.tick()
+    assert world.serving() == [A]
+    assert len(world.pods) == 1
