@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -15,63 +13,13 @@ from kubernetes.aio.client import ApiException
 
 from facedb_operator import kinds, names
 from facedb_operator.kinds import CLAIM, DATABASE, DEPLOYMENT, JOB, POD, SERVICE, SNAPSHOT, Kind
-from facedb_operator.observe.freshness import PATIENCE_S, Freshness
+from facedb_operator.observe.freshness import PATIENCE_S
 from facedb_operator.observe.readings import JOB_NAME_LABEL
-from facedb_operator.observe.store import Key, Store, Write
-from facedb_operator.observe.watching import LOOK_FOR_S, Watches
+from facedb_operator.observe.store import Write
+from facedb_operator.observe.watching import LOOK_FOR_S
+from store_story import A_WHILE_S, KEY, Story
 from virtual_time import play
-from watched_api import AT, WatchedApi
-
-KEY = ("x", "a")
-# Longer than any backoff.
-A_WHILE_S = 60.0
-
-
-@dataclass
-class Story:
-    """An API server, its watches, and what they fill."""
-
-    api: WatchedApi = field(default_factory=WatchedApi)
-    woken: list[Key] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.store = Store(self._changed)
-        kube: Any = self.api
-        self.watches = Watches(kube, self.store, (), policies=False)
-        self.fresh = Freshness(self.store, self.watches)
-        self.own: list[Write] = []
-
-    def _changed(self, key: Key) -> None:
-        self.woken.append(key)
-        self.fresh.changed(key)
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        ended: list[Any] = []
-        self.watches.start(lambda task: None if task.cancelled() else ended.append(task.exception()))
-        await self.watches.ready()
-        # All watches stand.
-        await asyncio.sleep(1)
-        try:
-            yield
-        finally:
-            await self.watches.stop()
-            assert not ended
-
-    def known(self, kind: Kind) -> dict[str, str]:
-        return {e.name: str(e.version) for key in (KEY, ("x", "b")) for e in self.store.of(kind, key)}
-
-    def wrote(self, kind: Kind, name: str) -> None:
-        version = int(self.api.write(kind, name)["metadata"]["resourceVersion"])
-        self._note(Write(kind, "x", name, version))
-
-    def deleted(self, kind: Kind, name: str) -> None:
-        uid = self.api.delete(kind, name)
-        self._note(Write(kind, "x", name, None, uid))
-
-    def _note(self, write: Write) -> None:
-        self.own.append(write)
-        self.fresh.wrote(KEY, [write])
+from watched_api import AT
 
 
 def test_what_was_deleted_while_the_watch_was_down_is_gone() -> None:
@@ -215,6 +163,26 @@ def test_a_pass_waits_until_the_store_has_seen_the_last_one() -> None:
             await asyncio.sleep(0)
             assert waiting.done()
             assert world.api.requests["list services"] == 1
+
+    play(story())
+
+
+def test_a_pass_goes_on_as_soon_as_its_own_status_is_told_though_that_is_news_to_nobody() -> None:
+    async def story() -> None:
+        world = Story()
+        first = world.api.write(DATABASE, "a", spec={})
+        async with world.running():
+            world.woken.clear()
+            own = world.api.write(DATABASE, "a", spec={}, status={"replicas": 1})
+            own["metadata"]["generation"] = first["metadata"]["generation"]
+            world.fresh.wrote(KEY, [Write(DATABASE, "x", "a", world.api.version)])
+            waiting = asyncio.create_task(world.fresh.own_writes(KEY))
+            await asyncio.sleep(0)
+            began = asyncio.get_running_loop().time()
+            await world.api.tell(DATABASE)
+            await waiting
+            assert asyncio.get_running_loop().time() == began
+            assert world.woken == []
 
     play(story())
 

@@ -25,7 +25,7 @@ from facedb_operator.kinds import (
     Kind,
     kind_of,
 )
-from facedb_operator.kube import NOT_FOUND, STRATEGIC, Kube
+from facedb_operator.kube import FAILURES, NOT_FOUND, STRATEGIC, Kube, Refusal
 from facedb_operator.observe.store import Write
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
@@ -146,11 +146,11 @@ async def write_event(kube: Kube, event: dict[str, Any]) -> None:
     """
     try:
         await kube.create(EVENT, event)
-    except ApiException as error:
-        if error.status == CONFLICT:
+    except FAILURES as error:
+        if getattr(error, "status", 0) == CONFLICT:
             await _repeat_event(kube, event)
         else:
-            log.warning("An Event was not taken: %s", error.reason, extra={"event": event["reason"]})
+            _lost(event, error)
 
 
 async def _repeat_event(kube: Kube, event: dict[str, Any]) -> None:
@@ -161,8 +161,15 @@ async def _repeat_event(kube: Kube, event: dict[str, Any]) -> None:
         found = await kube.patch(EVENT, meta["namespace"], meta["name"], news)
         more = {"count": found.get("count", 1) + 1}
         await kube.patch(EVENT, meta["namespace"], meta["name"], more)
-    except ApiException as error:
-        log.warning("An Event was not repeated: %s", error.reason, extra={"event": event["reason"]})
+    except FAILURES as error:
+        _lost(event, error)
+
+
+def _lost(event: dict[str, Any], error: Exception) -> None:
+    # In a namespace that is being deleted nobody reads Events.
+    level = logging.DEBUG if isinstance(error, Refusal) and error.terminating else logging.WARNING
+    words = str(error) or type(error).__name__
+    log.log(level, "An Event was not taken: %s", words, extra={"event": event["reason"]})
 
 
 async def _set_gate(kube: Kube, db: FaceDatabase, step: SetGate, now: datetime) -> Writes:

@@ -20,9 +20,10 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient
 
 from facedb_operator import leadership
+from facedb_operator.failures import trouble
 from facedb_operator.fleet import Admission
 from facedb_operator.kinds import DATABASE
-from facedb_operator.kube import Kube, retry_after
+from facedb_operator.kube import Kube
 from facedb_operator.observe import Observer
 from facedb_operator.observe.answers import over
 from facedb_operator.observe.store import Key, Store
@@ -68,7 +69,7 @@ async def start(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
 def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
     kube = Kube(api)
     # Both are made below, and nothing is told before they are.
-    store = Store(lambda key: _tell(key, observer, wakeups))
+    store = Store(lambda key: _tell(key, wakeups), lambda key: observer.fresh.heard(key))
     watches = Watches(kube, store, own.namespaces, policies=own.network_policies)
     observer = Observer(kube, over(http), store, watches, policies=own.network_policies)
     admission = Admission(own.fleet, lambda key: wakeups.wake(key))
@@ -89,16 +90,15 @@ def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
         log.info("All is listed, and this operator leads: %d databases", len(store.databases()))
         begun.set()
 
-    wakeups = Wakeups(when_begun, retry_after)
+    wakeups = Wakeups(when_begun, trouble)
     watches.start(_end)
     beginning = asyncio.create_task(begin(), name="begin")
     return Running(api, http, watches, wakeups, leading, (election, beginning))
 
 
-def _tell(key: Key, observer: Observer, wakeups: Wakeups) -> None:
+def _tell(key: Key, wakeups: Wakeups) -> None:
     """Something is new about a database; classes of storage are nobody's, and read in the next pass."""
     if key[1]:
-        observer.fresh.changed(key)
         wakeups.wake(key)
 
 
