@@ -29,7 +29,7 @@ class Story:
     def __post_init__(self) -> None:
         self.store = Store(self.woken.append, lambda key: self.fresh.heard(key))
         kube: Any = self.api
-        self.watches = Watches(kube, self.store, (), policies=False)
+        self.watches = Watches(kube, self.store, ())
         self.fresh = Freshness(self.store, self.watches)
         self.own: list[Write] = []
 

@@ -122,7 +122,7 @@ def test_after_refused_writes_only_what_was_written_is_listed_and_once_for_all(c
         api = WatchedApi()
         store = Store()
         kube: object = api
-        watches = Watches(kube, store, (), policies=False)  # type: ignore[arg-type]  # stands for Kube
+        watches = Watches(kube, store, ())  # type: ignore[arg-type]  # stands for Kube
         fresh = Freshness(store, watches)
         watches.start(lambda task: None)
         await watches.ready()

@@ -21,6 +21,7 @@ from facedb_operator.kinds import (
     EVENT,
     JOB,
     POD,
+    POLICY,
     SNAPSHOT,
     Kind,
     kind_of,
@@ -36,6 +37,7 @@ from facedb_operator.steps import (
     DeleteBudget,
     DeleteClaim,
     DeleteJob,
+    DeletePolicy,
     DeleteSnapshot,
     DeleteWorkload,
     EnsureAccess,
@@ -85,6 +87,8 @@ async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes
             return await _delete(kube, BUDGET, db, db.name)
         case EnsurePolicies():
             return await apply(kube, *objects.policies(db))
+        case DeletePolicy(name=name):
+            return await _delete(kube, POLICY, db, name)
         case CreateClaim():
             return await apply(kube, objects.claim(db, step))
         case RestoreClaim():

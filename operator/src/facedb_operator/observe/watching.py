@@ -58,9 +58,9 @@ def read_any_pod(raw: Body) -> Any:
     return readings.read_pod(raw, None) if serves else readings.read_worker(raw)
 
 
-def sources(*, policies: bool) -> tuple[Source, ...]:
-    """All that is followed. ``policies``: also NetworkPolicies, if the settings ask for them."""
-    always = (
+def sources() -> tuple[Source, ...]:
+    """All that is followed; NetworkPolicies too where none are wanted, to take old ones back."""
+    return (
         Source(kinds.DATABASE, read_text, selector=""),
         Source(kinds.CLAIM, readings.read_claim),
         Source(kinds.JOB, readings.read_job),
@@ -68,11 +68,11 @@ def sources(*, policies: bool) -> tuple[Source, ...]:
         Source(kinds.POD, read_any_pod),
         Source(kinds.SERVICE, readings.read_key),
         Source(kinds.BUDGET, readings.read_key),
+        Source(kinds.POLICY, readings.read_key),
         Source(kinds.SNAPSHOT, readings.read_snapshot, optional=True),
         Source(kinds.STORAGE_CLASS, readings.read_storage_class, "", optional=True, clusterwide=True),
         Source(kinds.SNAPSHOT_CLASS, readings.read_snapshot_class, "", optional=True, clusterwide=True),
     )
-    return (*always, Source(kinds.POLICY, readings.read_key)) if policies else always
 
 
 def read_entry(source: Source, raw: Body) -> Entry | None:
@@ -212,15 +212,14 @@ class Watches:
         kube: the API server.
         store: where everything goes.
         namespaces: where to look; empty for everywhere.
-        policies: whether NetworkPolicies are the operator's business.
     """
 
-    def __init__(self, kube: Kube, store: Store, namespaces: Iterable[str], *, policies: bool) -> None:
+    def __init__(self, kube: Kube, store: Store, namespaces: Iterable[str]) -> None:
         places = tuple(namespaces) or ("",)
         self._everywhere = places == ("",)
         self._kube = kube
         self._store = store
-        self._sources = {source.kind: source for source in sources(policies=policies)}
+        self._sources = {source.kind: source for source in sources()}
         self._watches = [
             Watch(kube, store, source, place)
             for source in self._sources.values()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from facedb_operator.facts import Observed, Workload
 from facedb_operator.names import Reason
 from facedb_operator.plan.pods import good_pods
+from facedb_operator.plan.protection import protection
 from facedb_operator.plan.rollout import closing
 from facedb_operator.plan.trial import current
 from facedb_operator.plan.verbs import asked
@@ -23,7 +24,7 @@ def stillness(db: FaceDatabase, seen: Observed) -> Plan | None:
     """The pass of a database that stands still; None for one that does not."""
     if db.sidecar.replicas == 0:
         message = "Hibernated by spec.sidecar.replicas: no pod runs, and every volume is kept."
-        return Plan(Reason.HIBERNATED, message, _sleep(seen), check_again=STEADY)
+        return Plan(Reason.HIBERNATED, message, _sleep(db, seen), check_again=STEADY)
     bad = db.verdict
     if bad is not None and bad.frozen:
         return Plan(Reason.FROZEN, _decide(bad), _hold(db, seen), check_again=STEADY, stalled=True)
@@ -35,9 +36,10 @@ def stillness(db: FaceDatabase, seen: Observed) -> Plan | None:
     return None
 
 
-def _sleep(seen: Observed) -> tuple[Step, ...]:
+def _sleep(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
     """All pods go; their preStop hook drains them. The Deployments stay: waking needs no download."""
-    return tuple(ScaleWorkload(w.name, 0) for w in seen.workloads if w.replicas and not w.deleting)
+    rest = (ScaleWorkload(w.name, 0) for w in seen.workloads if w.replicas and not w.deleting)
+    return (*rest, *protection(db, seen))
 
 
 def _decide(bad: Bad) -> str:
