@@ -2,7 +2,7 @@
 
 import logging
 
-from facedb_operator.kube import FAILURES, Refusal, retry_after
+from facedb_operator.kube import FAILURES, NotLeading, Refusal, retry_after
 from facedb_operator.wakeups import Trouble
 
 # Answers after which it is certain that nothing was written.
@@ -24,7 +24,7 @@ def trouble(error: Exception) -> Trouble | None:
 
 def may_be_written(error: Exception) -> bool:
     """Whether a write that ended with this error may have been made nevertheless."""
-    return getattr(error, "status", 0) not in _NOT_WRITTEN
+    return not isinstance(error, NotLeading) and getattr(error, "status", 0) not in _NOT_WRITTEN
 
 
 def is_certain(error: Refusal) -> bool:

@@ -26,9 +26,8 @@ WATCH_S = 540
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_S + 60, sock_connect=5, sock_read=200)
 
 NOT_FOUND = 404
+CONFLICT = 409
 GONE = 410
-# What can go wrong with a request, and is no fault of ours.
-FAILURES = (ApiException, aiohttp.ClientError, TimeoutError)
 # Of what the server says of a refusal: as much as fits into a condition beside our own words.
 MOST_WORDS = 700
 # Nobody is sent away for longer, whatever stands before the API server.
@@ -37,16 +36,30 @@ LONGEST_WAIT_S = 120.0
 Body = dict[str, Any]
 
 
+class NotLeading(Exception):
+    """Nothing was written: another operator may be leading."""
+
+
+# What can go wrong with a request, and is no fault of ours.
+FAILURES = (ApiException, aiohttp.ClientError, TimeoutError, NotLeading)
+
+
 class Kube:
     """The API server.
 
+    Args:
+        api: the library's connection.
+        may_write: whether objects of a kind may be written at this moment.
+
     Raises:
+        NotLeading: from every method that writes, when it must not.
         Refusal: from every method, when the server refuses or fails.
         aiohttp.ClientError, TimeoutError: from every method, when it cannot be reached.
     """
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, may_write: Callable[[Kind], bool] = lambda kind: True) -> None:
         self._api = api
+        self._may_write = may_write
         api.user_agent = names.FIELD_MANAGER
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Body | None:
@@ -153,6 +166,8 @@ class Kube:
         content: str = "application/json",
         timeout: aiohttp.ClientTimeout = REQUEST_TIMEOUT,
     ) -> aiohttp.ClientResponse:
+        if method != "GET" and not self._may_write(kind):
+            raise NotLeading("This operator is not sure of its Lease and writes nothing")
         # The body goes around the library's serialization: it is JSON already.
         _, url, headers, _, _ = await self._api.param_serialize(
             method,
