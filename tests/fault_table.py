@@ -79,18 +79,18 @@ def defined(tests: Path) -> set[Proof]:
 
 
 def marked(tests: Path) -> dict[str, set[Proof]]:
-    """Fault → the tests that bear its mark, also by way of a parameter or of a list of the module.
+    """Fault → the tests that bear its mark; also by a parameter, a list or a function of the module.
 
     Raises:
         ValueError: a mark does not name its fault by one plain string.
     """
     found: dict[str, set[Proof]] = {}
     for path, tree in _trees(tests):
-        lists = _module_lists(tree)
-        for function in _functions(tree):
+        lists, makers = _module_lists(tree), _makers(tree)
+        for function in (f for f in _functions(tree) if f.name not in makers):
             named = [n.id for d in function.decorator_list for n in ast.walk(d) if isinstance(n, ast.Name)]
             nodes = [*function.decorator_list, *(lists[name] for name in named if name in lists)]
-            for fault in (fault for node in nodes for fault in _faults(path, node)):
+            for fault in (fault for node in nodes for fault in _faults(path, node, makers)):
                 found.setdefault(fault, set()).add(Proof(path, function.name))
     return found
 
@@ -110,17 +110,39 @@ def _module_lists(tree: ast.Module) -> dict[str, ast.AST]:
     return {**plain, **typed}
 
 
+def _makers(tree: ast.Module) -> dict[str, int]:
+    """Functions that make a mark of a parameter, and which one: `def bad(fault): … mark.fault(fault)`."""
+    found = {}
+    for function in _functions(tree):
+        names = [argument.arg for argument in function.args.args]
+        for call in _marks(function):
+            word = call.args[0] if call.args else None
+            if isinstance(word, ast.Name) and word.id in names:
+                found[function.name] = names.index(word.id)
+    return found
+
+
 def _is_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Name)
 
 
-def _faults(path: str, node: ast.AST) -> Iterator[str]:
-    for call in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
-        if not (isinstance(call.func, ast.Attribute) and call.func.attr == "fault"):
-            continue
-        if len(call.args) != 1 or not isinstance(call.args[0], ast.Constant):
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    return (n for n in ast.walk(node) if isinstance(n, ast.Call))
+
+
+def _marks(node: ast.AST) -> Iterator[ast.Call]:
+    return (c for c in _calls(node) if isinstance(c.func, ast.Attribute) and c.func.attr == "fault")
+
+
+def _faults(path: str, node: ast.AST, makers: dict[str, int]) -> Iterator[str]:
+    made = [
+        (c, makers[c.func.id]) for c in _calls(node) if isinstance(c.func, ast.Name) and c.func.id in makers
+    ]
+    for call, at in (*((mark, 0) for mark in _marks(node)), *made):
+        word = call.args[at] if len(call.args) > at else None
+        if not isinstance(word, ast.Constant):
             raise ValueError(f"{path}:{call.lineno}: a mark names its fault by one plain string")
-        yield str(call.args[0].value)
+        yield str(word.value)
 
 
 def out_of_step(page: str, tests: Path) -> list[str]:

@@ -128,6 +128,11 @@ def test_a_row_is_read_with_its_numbers_and_proofs() -> None:
             '@pytest.mark.parametrize("x", CASES)\nasync def test_it(x): ...',
             id="a list of the module",
         ),
+        pytest.param(
+            "def bad(n, fault):\n    return pytest.param(n, marks=pytest.mark.fault(fault))\n"
+            '@pytest.mark.parametrize("x", [bad(1, "it breaks")])\ndef test_it(x): ...',
+            id="a function of the module",
+        ),
     ],
 )
 def test_a_mark_is_found_wherever_it_stands(tmp_path: Path, text: str) -> None:

@@ -33,6 +33,18 @@ def test_it_keeps_every_volume_and_wakes_without_a_download(spec: dict[str, Any]
     assert world.status["history"][-1]["outcome"] == "Succeeded"
 
 
+def test_its_budget_goes_and_whose_the_volumes_are_is_still_decided(spec: dict[str, Any]) -> None:
+    world = serving_a(spec, replicas=2)
+    assert world.budget_key is not None
+    scaled(world, 0)
+    world.settle()
+    assert world.budget_key is None
+    world.apply(deletionPolicy="Retain")
+    world.settle()
+    assert world.claims
+    assert not any(claim.owned for claim in world.claims.values())
+
+
 def test_another_version_waits_for_the_pods_and_is_not_refused_for_having_had_none(
     spec: dict[str, Any],
 ) -> None:

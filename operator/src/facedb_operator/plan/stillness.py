@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from facedb_operator.facts import Observed, Workload
 from facedb_operator.names import Reason
+from facedb_operator.plan.garbage import owners
 from facedb_operator.plan.pods import good_pods
 from facedb_operator.plan.protection import protection
 from facedb_operator.plan.rollout import closing
@@ -37,9 +38,12 @@ def stillness(db: FaceDatabase, seen: Observed) -> Plan | None:
 
 
 def _sleep(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
-    """All pods go; their preStop hook drains them. The Deployments stay: waking needs no download."""
+    """All pods go; their preStop hook drains them. The Deployments stay: waking needs no download.
+
+    Whose the volumes are is still decided: the database may be deleted in its sleep.
+    """
     rest = (ScaleWorkload(w.name, 0) for w in seen.workloads if w.replicas and not w.deleting)
-    return (*rest, *protection(db, seen))
+    return (*rest, *protection(db, seen), *owners(db, seen))
 
 
 def _decide(bad: Bad) -> str:
