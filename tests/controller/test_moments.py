@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from facedb_operator.steps import ScaleWorkload, SetGate
+import pytest
+
+from facedb_operator.steps import CreateClaim, ScaleWorkload, SetGate, StartFetch
 from facedb_release.outcome import Outcome
-from world import World
+from world import Killed, World
 from world_objects import good_fetch, outcome
 
 A, B, C = "2026.02.12", "2026.02.18", "2026.03.01"
@@ -82,6 +84,28 @@ def test_a_bump_during_a_rollout_goes_on_to_the_newest(spec: dict[str, Any]) -> 
     world.settle()
     assert world.serving() == [C]
     assert {w.version for w in world.workloads.values()} == {C}
+
+
+def test_a_changed_version_has_its_volume_and_its_job_in_one_pass(spec: dict[str, Any]) -> None:
+    world = World(spec)
+    world.settle()
+    world.apply(version=B)
+    assert [type(step) for step in world.one_pass().steps] == [CreateClaim, StartFetch]
+    world.settle()
+    assert world.fetched.count(B) == 1
+
+
+def test_a_volume_whose_operator_was_killed_before_its_job_gets_the_job_next(spec: dict[str, Any]) -> None:
+    world = World(spec)
+    world.settle()
+    world.apply(version=B)
+    world.crash_after = 1
+    with pytest.raises(Killed):
+        world.one_pass()
+    assert [type(step) for step in world.one_pass().steps] == [StartFetch]
+    world.settle()
+    assert world.fetched.count(B) == 1
+    assert world.serving() == [B]
 
 
 def test_a_deployment_that_somebody_deleted_comes_back(spec: dict[str, Any]) -> None:

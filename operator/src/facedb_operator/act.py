@@ -63,6 +63,17 @@ CONFLICT = 409
 Writes = tuple[Write, ...]
 
 
+class AlreadyVerified(Exception):
+    """A claim that was to be made is there, with a verdict: what was planned to follow must not.
+
+    The store did not know it, as when a policy has taken its labels away; they are back now.
+    """
+
+    def __init__(self, writes: Writes) -> None:
+        super().__init__(writes[0].name)
+        self.writes = writes
+
+
 # One case a step: a table, however long.
 async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes:  # noqa: C901
     """Carry out one step.
@@ -71,6 +82,7 @@ async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes
         What was written, of the kinds that the store follows.
 
     Raises:
+        AlreadyVerified: a claim that was to be made is there already.
         ApiException, aiohttp.ClientError, TimeoutError: the API server refused or failed; the next pass
             tries again.
     """
@@ -90,7 +102,7 @@ async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes
         case DeletePolicy(name=name):
             return await _delete(kube, POLICY, db, name)
         case CreateClaim():
-            return await apply(kube, objects.claim(db, step))
+            return await _create_claim(kube, objects.claim(db, step))
         case RestoreClaim():
             return await apply(kube, objects.restored_claim(db, step))
         case CreateSnapshot():
@@ -193,6 +205,14 @@ async def _set_gate(kube: Kube, db: FaceDatabase, step: SetGate, now: datetime) 
         # The pod went away since it was observed: there is no traffic to switch.
         return (Write(POD, db.namespace, step.pod, None),)
     return (_written(POD, found),)
+
+
+async def _create_claim(kube: Kube, manifest: dict[str, Any]) -> Writes:
+    found = await kube.apply(CLAIM, manifest)
+    writes = (_written(CLAIM, found),)
+    if names.RECEIPT_ANNOTATION in (found["metadata"].get("annotations") or {}):
+        raise AlreadyVerified(writes)
+    return writes
 
 
 async def _patch(kube: Kube, kind: Kind, db: FaceDatabase, name: str, body: dict[str, Any]) -> Writes:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from facedb_operator import metrics
-from facedb_operator.act import Writes, act, write_event, write_status
+from facedb_operator.act import AlreadyVerified, Writes, act, write_event, write_status
 from facedb_operator.facts import Observed
 from facedb_operator.failures import is_certain, is_news, may_be_written
 from facedb_operator.fleet import Admission
@@ -112,7 +112,13 @@ class Reconciler:
 
     async def _act(self, key: Key, db: FaceDatabase, todo: Plan, now: datetime) -> None:
         for step in todo.steps:
-            self._wrote(key, await self._try(key, act(self._kube, db, step, now)))
+            try:
+                self._wrote(key, await self._try(key, act(self._kube, db, step, now)))
+            except AlreadyVerified as found:
+                # Nothing else of this pass: the next one knows the claim, and plans otherwise.
+                self._wrote(key, found.writes)
+                self._observer.fresh.doubt(key)
+                return
             metrics.STEPS.labels(type(step).__name__).inc()
             log.info("%s: %s", todo.reason, step, extra={"database": f"{db.namespace}/{db.name}"})
         if todo.steps:
