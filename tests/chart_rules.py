@@ -34,6 +34,7 @@ EACH: tuple[steps.Step, ...] = (
     steps.EnsureBudget(),
     steps.DeleteBudget(),
     steps.EnsurePolicies(),
+    steps.DeletePolicy("policy"),
     steps.CreateClaim(Component.RELEASE, "1Gi", snapshot="kept"),
     steps.RestoreClaim("claim", KEPT),
     steps.CreateSnapshot("claim", "fast", "key", "2026.02.18", FACTS),
@@ -120,11 +121,11 @@ def recorded() -> Recorder:
     return recorder
 
 
-def read(*, policies: bool, clusterwide: bool) -> set[Right]:
+def read(*, clusterwide: bool) -> set[Right]:
     """What is needed to follow all that is followed, cluster-scoped kinds or the others."""
     followed = {
         right(source.kind, verb)
-        for source in sources(policies=policies)
+        for source in sources()
         for verb in ("list", "watch")
         if source.clusterwide is clusterwide
     }

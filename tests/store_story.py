@@ -1,4 +1,4 @@
-"""An API server, its watches, and the store that they fill: for stories about what the operator knows."""
+"""A pretended API server, its watches, and the store that they fill; what a pass writes is noted."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from facedb_operator.observe.watching import Watches
 from watched_api import WatchedApi
 
 KEY = ("x", "a")
+# Longer than any backoff.
+A_WHILE_S = 60.0
 
 
 @dataclass
@@ -25,15 +27,11 @@ class Story:
     woken: list[Key] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.store = Store(self._changed)
+        self.store = Store(self.woken.append, lambda key: self.fresh.heard(key))
         kube: Any = self.api
-        self.watches = Watches(kube, self.store, (), policies=False)
+        self.watches = Watches(kube, self.store, ())
         self.fresh = Freshness(self.store, self.watches)
         self.own: list[Write] = []
-
-    def _changed(self, key: Key) -> None:
-        self.woken.append(key)
-        self.fresh.changed(key)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

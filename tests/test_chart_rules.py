@@ -28,7 +28,7 @@ ACCOUNT = "system:serviceaccount:facedb-system:facedb-operator"
 GRANTED = {right(kinds.DATABASE, "get"), right(kinds.DATABASE, "patch")}
 APPLYING = "fieldManager=x&force=true&fieldValidation=Strict"
 FINALIZERS = right(kinds.DATABASE, "update", "finalizers")
-POLICIES = {right(kinds.POLICY, verb) for verb in ("list", "watch", "create", "patch")}
+POLICIES = {right(kinds.POLICY, verb) for verb in ("create", "patch")}
 
 
 @cache
@@ -67,19 +67,19 @@ def rules_of(kind: str, name: str, *values: str) -> set[Right]:
 
 
 def needed(*, policies: bool = True) -> set[Right]:
-    asked = recorded().rights | read(policies=policies, clusterwide=False) | GRANTED | {FINALIZERS}
+    asked = recorded().rights | read(clusterwide=False) | GRANTED | {FINALIZERS}
     return asked if policies else asked - POLICIES
 
 
 def test_a_cluster_role_holds_what_the_code_asks_for_and_nothing_else() -> None:
     held = rules_of("ClusterRole", "facedb-operator")
-    assert held == needed() | read(policies=True, clusterwide=True)
+    assert held == needed() | read(clusterwide=True)
 
 
 def test_the_roles_of_namespaces_hold_all_but_what_is_cluster_wide() -> None:
     assert rules_of("Role", "facedb-operator", NAMESPACED) == needed()
     held = rules_of("ClusterRole", "facedb-system-facedb-operator-classes", NAMESPACED)
-    assert held == read(policies=True, clusterwide=True)
+    assert held == read(clusterwide=True)
 
 
 def test_without_cluster_reads_there_is_nothing_cluster_wide_but_the_sidecars_policy() -> None:
@@ -87,10 +87,10 @@ def test_without_cluster_reads_there_is_nothing_cluster_wide_but_the_sidecars_po
     assert not [kind for kind in found if kind.startswith("Cluster") or "Admission" in kind]
 
 
-def test_without_policies_the_operator_may_not_touch_them() -> None:
+def test_without_policies_the_operator_may_only_take_old_ones_back() -> None:
     values = "networkPolicies.enabled=false"
     assert rules_of("ClusterRole", "facedb-operator", values) == (
-        needed(policies=False) | read(policies=False, clusterwide=True)
+        needed(policies=False) | read(clusterwide=True)
     )
     assert not [o for o in rendered(values) if o["kind"] == "NetworkPolicy"]
 
@@ -176,7 +176,7 @@ def test_a_real_api_server_lets_the_operator_do_it_where_it_looks_and_nowhere_el
         assert may(api, wanted, "media"), wanted
         assert may(api, wanted, "more"), wanted
         assert not may(api, wanted, "other"), wanted
-    for wanted in read(policies=True, clusterwide=True):
+    for wanted in read(clusterwide=True):
         assert may(api, wanted, ""), wanted
     assert not may(api, ("", "secrets", "get"), "media")
     assert may(api, right(kinds.LEASE, "update"), "facedb-system")

@@ -93,6 +93,8 @@ class World:
     access_key: str | None = None
     budget_key: str | None = None
     policies_key: str | None = None
+    policies: tuple[str, ...] = ()
+    wants_policies: bool = False
     state: Claim | None = None
     # Claims and snapshots that others than the operator took away.
     lost: set[str] = field(default_factory=set)
@@ -140,6 +142,8 @@ class World:
             access_key=self.access_key,
             budget_key=self.budget_key,
             policies_key=self.policies_key,
+            policies=self.policies,
+            wants_policies=self.wants_policies,
             cluster=self.cluster,
             fleet=self.fleet,
             state=self.state,

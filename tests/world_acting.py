@@ -18,6 +18,7 @@ from facedb_operator.steps import (
     DeleteBudget,
     DeleteClaim,
     DeleteJob,
+    DeletePolicy,
     DeleteSnapshot,
     DeleteWorkload,
     EnsureAccess,
@@ -84,7 +85,12 @@ def carry_out(world: World, db: FaceDatabase, step: Step) -> None:  # noqa: C901
         case DeleteBudget():
             world.budget_key = None
         case EnsurePolicies():
-            world.policies_key = objects.policies(db)[0]["metadata"]["labels"][names.KEY_LABEL]
+            made = objects.policies(db)
+            world.policies_key = made[0]["metadata"]["labels"][names.KEY_LABEL]
+            world.policies = tuple(policy["metadata"]["name"] for policy in made)
+        case DeletePolicy(name=name):
+            world.policies = tuple(n for n in world.policies if n != name)
+            world.policies_key = "" if world.policies else None
         case DeleteClaim(name=name):
             world_storage.delete_claim(world, name)
         case DeleteJob(name=name):

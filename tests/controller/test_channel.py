@@ -84,6 +84,7 @@ def test_a_newer_version_waits_for_an_approval_and_is_taken_with_it() -> None:
     assert world.serving() == [A]
     assert update(world) == ("True", "AwaitingApproval")
     assert f"{APPROVE}={B}-TOKEN" in message(world)
+    assert f"kubectl facedb approve stash {B} --namespace default" in message(world)
     assert world.condition("Ready") == ("True", "Serving")
     world.annotations = {APPROVE: f"{B}-0123456789ab"}
     world.settle()
@@ -150,6 +151,7 @@ def test_a_version_soaks_from_when_it_was_first_seen() -> None:
     live(world, 3700)
     first_seen = datetime.fromisoformat(world.status["available"]["seenAt"])
     assert update(world) == ("True", "Soaking")
+    assert f"kubectl facedb approve stash {B}" in message(world)
     live(world, int((first_seen + timedelta(days=2) - world.now).total_seconds()) - 120, step=600)
     assert world.serving() == [A]
     live(world, 300)

@@ -50,6 +50,21 @@ def fails_to_load(work: Workload) -> Answer | None:
     return bad if work.version == B else good_answer(work)
 
 
+@pytest.mark.parametrize("way", ["Shared", "PerPod"])
+def test_a_snapshot_that_fails_is_a_warning_told_once_and_its_end_is_told_too(way: str) -> None:
+    spec = base_spec()
+    spec["storage"] |= {"distribution": way}
+    world = World(spec, cluster=Cluster(snapshot_class="csi"))
+    world.snaps = lambda _: "driver says no"
+    (news,) = [e for e in told(world, 300) if e["reason"] == "SnapshotFailed"]
+    assert news["type"] == "Warning"
+    assert "driver says no" in news["message"]
+    world.snaps = lambda _: True
+    assert "SnapshotReady" in words(told(world, 60))
+    assert world.condition("Ready") == ("True", "Serving")
+    assert world.condition("Degraded")[0] == "False"
+
+
 def test_a_first_install_is_told_from_fetching_to_serving() -> None:
     events = told(World(base_spec()), 60)
     named = words(events)

@@ -124,6 +124,8 @@ def test_a_snapshot_that_fails_stops_no_rollout_and_its_volume_is_kept(
     assert (status, reason) == ("True", "Serving")
     assert "Its volume is kept instead" in message
     assert ("driver says no" if what else "is not ready after 120 s") in message
+    assert world.condition("Degraded") == ("True", "SnapshotFailed")
+    assert world.condition("Stalled")[0] == "False"
     # Going back needs no network.
     play(world, (bump(B),))
     assert releases(world) == [A, B, C]
@@ -131,6 +133,7 @@ def test_a_snapshot_that_fails_stops_no_rollout_and_its_volume_is_kept(
     world.snaps = lambda _: True
     world.settle()
     assert snapshot_trouble(world.database(), world.observe()) is None
+    assert world.condition("Degraded")[0] == "False"
     assert on_volumes(world) == {B}
     assert in_snapshots(world) == {B, C}
 
@@ -220,9 +223,14 @@ def test_pods_of_their_own_wait_for_the_snapshot_while_the_old_release_serves(sp
     world = play(build(spec, "PerPod"), (nothing,))
     world.watch = one_serves
     world.snaps = lambda kept: kept.version != B
-    play(world, (bump(B),))
-    assert world.serving() == [A]
+    world.apply(version=B)
+    run(world, 60)
     assert world.condition("Ready") == ("False", "SnapshotPending")
+    world.settle()
+    assert world.serving() == [A]
+    # Nobody waits for ever without a word: it is told, and only a person can help.
+    assert world.condition("Ready") == ("False", "SnapshotFailed")
+    assert world.condition("Stalled") == ("True", "SnapshotFailed")
     message = next(c["message"] for c in world.status["conditions"] if c["type"] == "Ready")
     assert "is not ready after 120 s" in message
     world.snaps = lambda _: True

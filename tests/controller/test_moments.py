@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from facedb_operator.plan.retries import retry_delay
+from facedb_operator.steps import CreateClaim, ScaleWorkload, SetGate, StartFetch
 from facedb_release.outcome import Outcome
 from rollout_stories import until, wait
-from world import World
+from world import Killed, World
 from world_objects import good_fetch, outcome
 
 A, B, C = "2026.02.12", "2026.02.18", "2026.03.01"
@@ -114,6 +115,28 @@ def test_a_bump_during_a_rollout_goes_on_to_the_newest(spec: dict[str, Any]) -> 
     assert {w.version for w in world.workloads.values()} == {C}
 
 
+def test_a_changed_version_has_its_volume_and_its_job_in_one_pass(spec: dict[str, Any]) -> None:
+    world = World(spec)
+    world.settle()
+    world.apply(version=B)
+    assert [type(step) for step in world.one_pass().steps] == [CreateClaim, StartFetch]
+    world.settle()
+    assert world.fetched.count(B) == 1
+
+
+def test_a_volume_whose_operator_was_killed_before_its_job_gets_the_job_next(spec: dict[str, Any]) -> None:
+    world = World(spec)
+    world.settle()
+    world.apply(version=B)
+    world.crash_after = 1
+    with pytest.raises(Killed):
+        world.one_pass()
+    assert [type(step) for step in world.one_pass().steps] == [StartFetch]
+    world.settle()
+    assert world.fetched.count(B) == 1
+    assert world.serving() == [B]
+
+
 def test_a_deployment_that_somebody_deleted_comes_back(spec: dict[str, Any]) -> None:
     world = World(spec)
     world.settle()
@@ -185,3 +208,24 @@ def test_claims_lose_their_owner_when_they_shall_be_retained(spec: dict[str, Any
     world.apply(deletionPolicy="Retain")
     world.settle()
     assert not any(c.owned for c in world.claims.values())
+
+
+def test_fewer_replicas_leave_it_ready_in_every_pass_and_the_surplus_pod_is_out_of_traffic_first(
+    spec: dict[str, Any],
+) -> None:
+    spec["sidecar"]["replicas"] = 2
+    world = World(spec)
+    world.settle()
+    assert world.serving() == [A, A]
+    world.watch = one_serves
+    world.apply(sidecar={**spec["sidecar"], "replicas": 1})
+    for _ in range(20):
+        steps = world.one_pass().steps
+        # A ReplicaSet chooses by readiness: one that still serves must not be the one that it takes.
+        kinds = {type(step) for step in steps}
+        assert not {SetGate, ScaleWorkload} <= kinds
+        assert world.condition("Ready") == ("True", "Serving")
+        assert world.condition("Reconciling")[0] == "False"
+        world.tick()
+    assert world.serving() == [A]
+    assert len(world.pods) == 1

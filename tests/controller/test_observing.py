@@ -174,7 +174,7 @@ def test_a_pass_at_rest_asks_the_api_server_for_nothing() -> None:
         api.write(POD, "p", labels={names.COMPONENT_LABEL: "sidecar"}, status=serving())
         kube: Any = api
         store = Store()
-        watches = Watches(kube, store, (), policies=True)
+        watches = Watches(kube, store, ())
         observer = Observer(kube, pods, store, watches, policies=True)
         watches.start(lambda task: None)
         await watches.ready()

@@ -13,12 +13,19 @@ from facedb_operator.facts import Observed
 from facedb_operator.names import Component
 from facedb_operator.plan.protection import protection
 from facedb_operator.spec import parse_spec
-from facedb_operator.steps import CreateClaim, CreateWorkload, DeleteBudget, EnsureBudget, EnsurePolicies
+from facedb_operator.steps import (
+    CreateClaim,
+    CreateWorkload,
+    DeleteBudget,
+    DeletePolicy,
+    EnsureBudget,
+    EnsurePolicies,
+)
 from world import World
 from world_objects import base_spec
 
 EDITIONS = st.sampled_from([None, "", "0", names.PROTECTION_KEY])
-PROTECTING = (EnsureBudget(), DeleteBudget(), EnsurePolicies())
+PROTECTING = (EnsureBudget(), DeleteBudget(), EnsurePolicies(), DeletePolicy("stash-jobs"))
 
 
 def scale(world: World, replicas: int) -> None:
@@ -74,6 +81,20 @@ def test_another_edition_of_the_budget_is_applied_over_the_old_one(world: World)
     assert world.one_pass().steps == (EnsureBudget(),)
 
 
+def test_policies_that_are_switched_off_are_taken_back_and_only_ours(world: World) -> None:
+    world.wants_policies = True
+    world.settle()
+    assert world.policies == ("stash-sidecar", "stash-jobs")
+    before = conditions(world)
+    world.wants_policies = False
+    # A policy is known by our labels: one that somebody has put into our name's place is not among them.
+    world.policies = ("stash-jobs",)
+    assert world.one_pass().steps == (DeletePolicy("stash-jobs"),)
+    assert conditions(world) == before
+    assert world.settle().steps == ()
+    assert (world.policies, world.policies_key) == ((), None)
+
+
 def test_nothing_is_protected_while_the_database_is_suspended(world: World) -> None:
     world.settle()
     world.apply(suspend=True, sidecar={**world.spec["sidecar"], "replicas": 3})
@@ -93,15 +114,21 @@ def test_what_was_done_is_not_done_again(
     world = World(base_spec(), budget_key=budget, policies_key=policies)
     scale(world, replicas)
     db = world.database()
-    seen = Observed(world.now, budget_key=budget, policies_key=policies, wants_policies=wanted)
+    there = () if policies is None else ("stash-jobs",)
+    seen = Observed(
+        world.now, budget_key=budget, policies_key=policies, policies=there, wants_policies=wanted
+    )
     for step in protection(db, seen):
         assert step in PROTECTING
+        there = () if isinstance(step, DeletePolicy) else there
         budget = {EnsureBudget(): names.PROTECTION_KEY, DeleteBudget(): None}.get(step, budget)
         policies = names.PROTECTION_KEY if step == EnsurePolicies() else policies
-    after = Observed(world.now, budget_key=budget, policies_key=policies, wants_policies=wanted)
+    after = Observed(
+        world.now, budget_key=budget, policies_key=policies, policies=there, wants_policies=wanted
+    )
     assert protection(db, after) == ()
     assert (budget is not None) is (replicas >= 2)
-    assert not wanted or policies == names.PROTECTION_KEY
+    assert policies == names.PROTECTION_KEY if wanted else not there
 
 
 def manifests() -> list[dict[str, Any]]:

@@ -15,12 +15,10 @@ from facedb_operator import names
 from facedb_operator.kinds import CLAIM, DATABASE, DEPLOYMENT, JOB, POD, SERVICE, Kind
 from facedb_operator.observe.freshness import PATIENCE_S
 from facedb_operator.observe.readings import JOB_NAME_LABEL
-from store_story import KEY, Story
+from facedb_operator.observe.store import Write
+from store_story import A_WHILE_S, KEY, Story
 from virtual_time import play
 from watched_api import AT
-
-# Longer than any backoff.
-A_WHILE_S = 60.0
 
 
 def test_what_was_deleted_while_the_watch_was_down_is_gone() -> None:
@@ -148,6 +146,26 @@ def test_a_pass_waits_until_the_store_has_seen_the_last_one() -> None:
             await asyncio.sleep(0)
             assert waiting.done()
             assert world.api.requests["list services"] == 1
+
+    play(story())
+
+
+def test_a_pass_goes_on_as_soon_as_its_own_status_is_told_though_that_is_news_to_nobody() -> None:
+    async def story() -> None:
+        world = Story()
+        first = world.api.write(DATABASE, "a", spec={})
+        async with world.running():
+            world.woken.clear()
+            own = world.api.write(DATABASE, "a", spec={}, status={"replicas": 1})
+            own["metadata"]["generation"] = first["metadata"]["generation"]
+            world.fresh.wrote(KEY, [Write(DATABASE, "x", "a", world.api.version)])
+            waiting = asyncio.create_task(world.fresh.own_writes(KEY))
+            await asyncio.sleep(0)
+            began = asyncio.get_running_loop().time()
+            await world.api.tell(DATABASE)
+            await waiting
+            assert asyncio.get_running_loop().time() == began
+            assert world.woken == []
 
     play(story())
 

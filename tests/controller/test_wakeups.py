@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from itertools import pairwise
 
+import aiohttp
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kubernetes.aio.client import ApiException
 
+from facedb_operator.failures import trouble
 from facedb_operator.plan.staging import retry_delay
-from facedb_operator.wakeups import Gone, Key, Wakeups
+from facedb_operator.wakeups import Gone, Key, Trouble, Wakeups
 from virtual_time import play
 
 KEY = ("default", "stash")
@@ -117,7 +122,7 @@ def test_news_do_not_cut_short_what_a_busy_server_asks_to_wait() -> None:
             wakeups.wake(key)
             raise RuntimeError("429")
 
-        wakeups = Wakeups(reconcile, lambda error: 30.0)
+        wakeups = Wakeups(reconcile, lambda error: Trouble(str(error), 30.0))
         wakeups.wake(KEY)
         await asyncio.sleep(100)
         await wakeups.stop()
@@ -126,6 +131,44 @@ def test_news_do_not_cut_short_what_a_busy_server_asks_to_wait() -> None:
     times = play(story())
     assert len(times) == 4
     assert all(later - earlier >= 30 for earlier, later in pairwise(times))
+
+
+def said_of(error: Exception, caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """What is logged when a pass ends with this error."""
+
+    async def story() -> None:
+        async def reconcile(key: Key) -> timedelta | None:
+            raise error
+
+        wakeups = Wakeups(reconcile, trouble)
+        wakeups.wake(KEY)
+        await asyncio.sleep(0.1)
+        await wakeups.stop()
+
+    with caplog.at_level(logging.INFO):
+        play(story())
+    return caplog.records
+
+
+def test_a_throttled_pass_is_one_line_with_the_wait(caplog: pytest.LogCaptureFixture) -> None:
+    busy = ApiException(status=429, reason="Too Many Requests")
+    busy.headers = {"Retry-After": "7"}
+    (said,) = said_of(busy, caplog)
+    assert (said.levelno, said.exc_info) == (logging.WARNING, None)
+    assert "after 7 s" in said.message
+    assert "429" in said.message
+    assert "\n" not in said.message
+
+
+def test_a_server_that_is_away_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    said = said_of(aiohttp.ServerDisconnectedError(), caplog) + said_of(TimeoutError(), caplog)
+    assert [each.exc_info for each in said] == [None] * len(said)
+    assert said[-1].message.endswith("TimeoutError")
+
+
+def test_a_fault_of_ours_has_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    (said,) = said_of(KeyError("nodes"), caplog)
+    assert (said.levelno, said.exc_info is not None) == (logging.ERROR, True)
 
 
 @given(st.integers(min_value=1, max_value=10_000))

@@ -46,11 +46,10 @@ this to the code. It follows what it made by watches, so that it need not get on
 - apiGroups: [snapshot.storage.k8s.io]
   resources: [volumesnapshots]
   verbs: [list, watch, create, patch, delete]
-{{- if .Values.networkPolicies.enabled }}
+# Where they are switched off, those that were made once are taken back.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [list, watch, create, patch]
-{{- end }}
+  verbs: [list, watch, {{ if .Values.networkPolicies.enabled }}create, patch, {{ end }}delete]
 # The account of each database's serving pods, by name: it lists nobody's. The API server lets it grant only what
 # it holds itself, which of FaceDatabases is get and patch.
 - apiGroups: [""]

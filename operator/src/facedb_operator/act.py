@@ -21,11 +21,12 @@ from facedb_operator.kinds import (
     EVENT,
     JOB,
     POD,
+    POLICY,
     SNAPSHOT,
     Kind,
     kind_of,
 )
-from facedb_operator.kube import NOT_FOUND, STRATEGIC, Kube
+from facedb_operator.kube import FAILURES, NOT_FOUND, STRATEGIC, Kube, Refusal
 from facedb_operator.observe.store import Write
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
@@ -36,6 +37,7 @@ from facedb_operator.steps import (
     DeleteBudget,
     DeleteClaim,
     DeleteJob,
+    DeletePolicy,
     DeleteSnapshot,
     DeleteWorkload,
     EnsureAccess,
@@ -61,6 +63,17 @@ CONFLICT = 409
 Writes = tuple[Write, ...]
 
 
+class AlreadyVerified(Exception):
+    """A claim that was to be made is there, with a verdict: what was planned to follow must not.
+
+    The store did not know it, as when a policy has taken its labels away; they are back now.
+    """
+
+    def __init__(self, writes: Writes) -> None:
+        super().__init__(writes[0].name)
+        self.writes = writes
+
+
 # One case a step: a table, however long.
 async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes:  # noqa: C901
     """Carry out one step.
@@ -69,6 +82,7 @@ async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes
         What was written, of the kinds that the store follows.
 
     Raises:
+        AlreadyVerified: a claim that was to be made is there already.
         ApiException, aiohttp.ClientError, TimeoutError: the API server refused or failed; the next pass
             tries again.
     """
@@ -85,8 +99,10 @@ async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes
             return await _delete(kube, BUDGET, db, db.name)
         case EnsurePolicies():
             return await apply(kube, *objects.policies(db))
+        case DeletePolicy(name=name):
+            return await _delete(kube, POLICY, db, name)
         case CreateClaim():
-            return await apply(kube, objects.claim(db, step))
+            return await _create_claim(kube, objects.claim(db, step))
         case RestoreClaim():
             return await apply(kube, objects.restored_claim(db, step))
         case CreateSnapshot():
@@ -146,11 +162,11 @@ async def write_event(kube: Kube, event: dict[str, Any]) -> None:
     """
     try:
         await kube.create(EVENT, event)
-    except ApiException as error:
-        if error.status == CONFLICT:
+    except FAILURES as error:
+        if getattr(error, "status", 0) == CONFLICT:
             await _repeat_event(kube, event)
         else:
-            log.warning("An Event was not taken: %s", error.reason, extra={"event": event["reason"]})
+            _lost(event, error)
 
 
 async def _repeat_event(kube: Kube, event: dict[str, Any]) -> None:
@@ -161,8 +177,15 @@ async def _repeat_event(kube: Kube, event: dict[str, Any]) -> None:
         found = await kube.patch(EVENT, meta["namespace"], meta["name"], news)
         more = {"count": found.get("count", 1) + 1}
         await kube.patch(EVENT, meta["namespace"], meta["name"], more)
-    except ApiException as error:
-        log.warning("An Event was not repeated: %s", error.reason, extra={"event": event["reason"]})
+    except FAILURES as error:
+        _lost(event, error)
+
+
+def _lost(event: dict[str, Any], error: Exception) -> None:
+    # In a namespace that is being deleted nobody reads Events.
+    level = logging.DEBUG if isinstance(error, Refusal) and error.terminating else logging.WARNING
+    words = str(error) or type(error).__name__
+    log.log(level, "An Event was not taken: %s", words, extra={"event": event["reason"]})
 
 
 async def _set_gate(kube: Kube, db: FaceDatabase, step: SetGate, now: datetime) -> Writes:
@@ -182,6 +205,14 @@ async def _set_gate(kube: Kube, db: FaceDatabase, step: SetGate, now: datetime) 
         # The pod went away since it was observed: there is no traffic to switch.
         return (Write(POD, db.namespace, step.pod, None),)
     return (_written(POD, found),)
+
+
+async def _create_claim(kube: Kube, manifest: dict[str, Any]) -> Writes:
+    found = await kube.apply(CLAIM, manifest)
+    writes = (_written(CLAIM, found),)
+    if names.RECEIPT_ANNOTATION in (found["metadata"].get("annotations") or {}):
+        raise AlreadyVerified(writes)
+    return writes
 
 
 async def _patch(kube: Kube, kind: Kind, db: FaceDatabase, name: str, body: dict[str, Any]) -> Writes:

@@ -244,7 +244,8 @@ class Observed:
     # Of the PodDisruptionBudget and of the NetworkPolicies, as service_key.
     budget_key: str | None = None
     policies_key: str | None = None
-    # Whether the operator's settings ask for NetworkPolicies.
+    # Names of our NetworkPolicies, and whether the operator's settings ask for them.
+    policies: tuple[str, ...] = ()
     wants_policies: bool = False
     state: Claim | None = None
     cluster: Cluster = Cluster()

@@ -19,10 +19,11 @@ import prometheus_client
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient
 
-from facedb_operator import leadership
+from facedb_operator.failures import trouble
 from facedb_operator.fleet import Admission
-from facedb_operator.kinds import DATABASE
-from facedb_operator.kube import Kube, retry_after
+from facedb_operator.kinds import DATABASE, LEASE
+from facedb_operator.kube import Kube
+from facedb_operator.leadership import Leadership
 from facedb_operator.observe import Observer
 from facedb_operator.observe.answers import over
 from facedb_operator.observe.store import Key, Store
@@ -47,7 +48,7 @@ class Running:
     http: aiohttp.ClientSession
     watches: Watches
     wakeups: Wakeups
-    leading: asyncio.Event
+    leadership: Leadership
     tasks: tuple[asyncio.Task[None], ...]
 
 
@@ -66,14 +67,14 @@ async def start(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
 
 
 def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
-    kube = Kube(api)
-    # Both are made below, and nothing is told before they are.
-    store = Store(lambda key: _tell(key, observer, wakeups))
-    watches = Watches(kube, store, own.namespaces, policies=own.network_policies)
+    # All these are made below, and nothing is told, nor written, before they are.
+    kube = Kube(api, lambda kind: kind is LEASE or leadership.holds())
+    store = Store(lambda key: _tell(key, wakeups), lambda key: observer.fresh.heard(key))
+    watches = Watches(kube, store, own.namespaces)
     observer = Observer(kube, over(http), store, watches, policies=own.network_policies)
     admission = Admission(own.fleet, lambda key: wakeups.wake(key))
     reconcile = Reconciler(kube, store, observer, admission, own.sidecar_image)
-    leading, election = leadership.elect(kube, own.own_namespace, own.identity)
+    leadership = Leadership(kube, own.own_namespace, own.identity)
     begun = asyncio.Event()
 
     async def when_begun(key: Key) -> timedelta | None:
@@ -82,28 +83,29 @@ def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
 
     async def begin() -> None:
         await watches.ready()
-        await leading.wait()
+        await leadership.won.wait()
         for key in store.databases():
             found = store.one(DATABASE, key, key[1])
             admission.saw(key, (found.fact.body().get("status") or {}) if found else {})
         log.info("All is listed, and this operator leads: %d databases", len(store.databases()))
         begun.set()
 
-    wakeups = Wakeups(when_begun, retry_after)
+    wakeups = Wakeups(when_begun, trouble)
     watches.start(_end)
+    election = asyncio.create_task(leadership.run(), name="The election")
+    election.add_done_callback(_end)
     beginning = asyncio.create_task(begin(), name="begin")
-    return Running(api, http, watches, wakeups, leading, (election, beginning))
+    return Running(api, http, watches, wakeups, leadership, (election, beginning))
 
 
-def _tell(key: Key, observer: Observer, wakeups: Wakeups) -> None:
+def _tell(key: Key, wakeups: Wakeups) -> None:
     """Something is new about a database; classes of storage are nobody's, and read in the next pass."""
     if key[1]:
-        observer.fresh.changed(key)
         wakeups.wake(key)
 
 
 def _end(task: asyncio.Task[None]) -> None:
-    """A watch has ended, which only a fault of ours does: better a restart than a deaf operator."""
+    """The Lease is lost, or a watch has ended by a fault of ours: better a restart than a deaf operator."""
     if task.cancelled():
         return
     log.error("%s has ended", task.get_name(), exc_info=task.exception())
@@ -119,6 +121,8 @@ async def stop(memo: Any, **_: Any) -> None:
     for task in running.tasks:
         task.cancel()
     await asyncio.gather(*running.tasks, return_exceptions=True)
+    # Nobody writes any more: another may begin.
+    await running.leadership.release()
     await running.http.close()
     await running.api.close()
 
@@ -127,7 +131,7 @@ async def stop(memo: Any, **_: Any) -> None:
 async def last_pass(memo: Any, **_: Any) -> float:
     """Age of the last pass; fails, so that the liveness probe does, when the loops stand still."""
     running: Running = memo.running
-    age = running.wakeups.seconds_since_last_pass() if running.leading.is_set() else 0.0
+    age = running.wakeups.seconds_since_last_pass() if running.leadership.won.is_set() else 0.0
     if age > STALE_AFTER_S:
         raise RuntimeError(f"no pass for {age:.0f} s")
     return float(age)

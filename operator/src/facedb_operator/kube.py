@@ -12,7 +12,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient, ApiException
 
 from facedb_operator import names
-from facedb_operator.kinds import Kind
+from facedb_operator.kinds import POD, Kind
 
 MERGE = "application/merge-patch+json"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -26,27 +26,46 @@ WATCH_S = 540
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_S + 60, sock_connect=5, sock_read=200)
 
 NOT_FOUND = 404
+CONFLICT = 409
 GONE = 410
+# Of what the server says of a refusal: as much as fits into a condition beside our own words.
+MOST_WORDS = 700
+# Nobody is sent away for longer, whatever stands before the API server.
+LONGEST_WAIT_S = 120.0
 
 Body = dict[str, Any]
+
+
+class NotLeading(Exception):
+    """Nothing was written: another operator may be leading."""
+
+
+# What can go wrong with a request, and is no fault of ours.
+FAILURES = (ApiException, aiohttp.ClientError, TimeoutError, NotLeading)
 
 
 class Kube:
     """The API server.
 
+    Args:
+        api: the library's connection.
+        may_write: whether objects of a kind may be written at this moment.
+
     Raises:
-        kubernetes.aio.client.ApiException: from every method, when the server refuses or fails.
+        NotLeading: from every method that writes, when it must not.
+        Refusal: from every method, when the server refuses or fails.
         aiohttp.ClientError, TimeoutError: from every method, when it cannot be reached.
     """
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, may_write: Callable[[Kind], bool] = lambda kind: True) -> None:
         self._api = api
+        self._may_write = may_write
         api.user_agent = names.FIELD_MANAGER
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Body | None:
         """One object; None when there is none."""
         try:
-            return await self._json("GET", kind.path(namespace, name))
+            return await self._json("GET", kind, namespace, name)
         except ApiException as error:
             if error.status != NOT_FOUND:
                 raise
@@ -65,7 +84,7 @@ class Kube:
         picked = [("limit", str(PAGE)), ("labelSelector", selector), ("fieldSelector", fields)]
         more = ""
         while True:
-            found = await self._json("GET", kind.path(namespace), [*picked, ("continue", more)])
+            found = await self._json("GET", kind, namespace, query=[*picked, ("continue", more)])
             for item in found["items"]:
                 take(item)
             more = found["metadata"].get("continue") or ""
@@ -81,7 +100,7 @@ class Kube:
             ("timeoutSeconds", str(WATCH_S)),
             ("labelSelector", selector),
         ]
-        reply = await self._send("GET", kind.path(namespace), query, timeout=WATCH_TIMEOUT)
+        reply = await self._send("GET", kind, namespace, query=query, timeout=WATCH_TIMEOUT)
         try:
             rest = b""
             # Not by readline: it refuses lines that are longer than its buffer.
@@ -97,7 +116,7 @@ class Kube:
         meta = manifest["metadata"]
         query = [("fieldManager", names.FIELD_MANAGER), ("force", "true")]
         return await self._json(
-            "PATCH", kind.path(meta["namespace"], meta["name"], sub), query, manifest, APPLY
+            "PATCH", kind, meta["namespace"], meta["name"], sub, query=query, body=manifest, content=APPLY
         )
 
     async def patch(
@@ -105,55 +124,54 @@ class Kube:
     ) -> Body:
         """Change a part of an object."""
         query = [("fieldManager", names.FIELD_MANAGER)]
-        return await self._json("PATCH", kind.path(namespace, name, sub), query, body, content)
+        return await self._json("PATCH", kind, namespace, name, sub, query=query, body=body, content=content)
 
     async def create(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
         """Create an object."""
-        return await self._json("POST", kind.path(manifest["metadata"]["namespace"]), body=manifest)
+        return await self._json("POST", kind, manifest["metadata"]["namespace"], body=manifest)
 
     async def replace(self, kind: Kind, manifest: Mapping[str, Any]) -> Body:
         """Write a whole object over the one whose resourceVersion it carries."""
         meta = manifest["metadata"]
-        return await self._json("PUT", kind.path(meta["namespace"], meta["name"]), body=manifest)
+        return await self._json("PUT", kind, meta["namespace"], meta["name"], body=manifest)
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """Delete an object, and what it owns behind it; one that is gone already is no error."""
         try:
-            await self._json("DELETE", kind.path(namespace, name), body={"propagationPolicy": "Background"})
+            await self._json("DELETE", kind, namespace, name, body={"propagationPolicy": "Background"})
         except ApiException as error:
             if error.status != NOT_FOUND:
                 raise
 
     async def log(self, namespace: str, pod: str, lines: int) -> str:
         """The last lines that a pod said."""
-        reply = await self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log?tailLines={lines}")
+        reply = await self._send("GET", POD, namespace, pod, "log", query=[("tailLines", str(lines))])
         return await reply.text(errors="replace")
 
-    async def _json(
-        self,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]] = (),
-        body: Mapping[str, Any] | None = None,
-        content: str = "application/json",
-    ) -> Body:
-        reply = await self._send(method, path, query, body, content)
+    async def _json(self, method: str, kind: Kind, *where: str, **request: Any) -> Body:
+        reply = await self._send(method, kind, *where, **request)
         found: Body = json.loads(await reply.read())
         return found
 
     async def _send(
         self,
         method: str,
-        path: str,
+        kind: Kind,
+        namespace: str = "",
+        name: str = "",
+        sub: str = "",
+        *,
         query: Sequence[tuple[str, str]] = (),
         body: Mapping[str, Any] | None = None,
         content: str = "application/json",
         timeout: aiohttp.ClientTimeout = REQUEST_TIMEOUT,
     ) -> aiohttp.ClientResponse:
+        if method != "GET" and not self._may_write(kind):
+            raise NotLeading("This operator is not sure of its Lease and writes nothing")
         # The body goes around the library's serialization: it is JSON already.
         _, url, headers, _, _ = await self._api.param_serialize(
             method,
-            path,
+            kind.path(namespace, name, sub),
             query_params=[(name, value) for name, value in query if value],
             header_params={"Accept": "application/json", "Content-Type": content},
             auth_settings=["BearerToken"],
@@ -161,8 +179,41 @@ class Kube:
         wrapped = await self._api.call_api(method, url, headers, body, _request_timeout=timeout)
         reply: aiohttp.ClientResponse = wrapped.response
         if reply.status >= 300:
-            raise await _refusal(reply)
+            raise Refusal(method, kind, name, reply, await reply.text(errors="replace"))
         return reply
+
+
+class Refusal(ApiException):  # type: ignore[misc]  # the client ships no types
+    """The API server refused a request, or failed at it.
+
+    Attributes:
+        kind: what was asked for, or was to be written.
+        name: its name, where one alone was meant.
+        words: the server's own, on one line.
+        terminating: it refused because the namespace is being deleted.
+    """
+
+    def __init__(self, method: str, kind: Kind, name: str, reply: aiohttp.ClientResponse, body: str) -> None:
+        super().__init__(status=reply.status, reason=reply.reason, body=body)
+        self.headers = reply.headers
+        self.kind, self.name = kind, name
+        told = _told(body)
+        self.words = " ".join(str(told.get("message") or reply.reason or "").split())[:MOST_WORDS]
+        causes = (told.get("details") or {}).get("causes") or ()
+        self.terminating = any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
+        self._asked = f"{method} {kind.plural}/{name}".rstrip("/")
+
+    def __str__(self) -> str:
+        return f"{self._asked}: {self.status} {self.words}"
+
+
+def _told(body: str) -> dict[str, Any]:
+    """The answer's Status; empty where something else than an API server has answered."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -170,11 +221,4 @@ def retry_after(error: BaseException) -> float | None:
     if not isinstance(error, ApiException) or not error.headers:
         return None
     text = str(error.headers.get("Retry-After", ""))
-    return float(text) if text.isdigit() else None
-
-
-async def _refusal(reply: aiohttp.ClientResponse) -> ApiException:
-    text = await reply.text(errors="replace")
-    error = ApiException(status=reply.status, reason=reply.reason)
-    error.body, error.headers = text, reply.headers
-    return error
+    return min(float(text), LONGEST_WAIT_S) if text.isdigit() else None

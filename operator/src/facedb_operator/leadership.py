@@ -1,140 +1,184 @@
 """Single leadership by a Lease: one operator acts, a second one waits.
 
-The election is the client library's own. A leader that loses its Lease ends the process: two writers
-would be worse than a restart.
+A leader is sure of its Lease for a while after each renewal, and writes nothing beyond that (``holds``): two
+writers would be worse than none. Elapsed time is taken from a clock that nobody sets, so a jump of the wall's
+clock neither ends a term nor begins another's. The client library's election reckons by the wall's, lets a
+request hang for longer than the Lease holds, and keeps the Lease when it ends.
 """
 
 import asyncio
 import logging
-import os
-import signal
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import aiohttp
 from kubernetes.aio.client import ApiException
-from kubernetes.aio.leaderelection import electionconfig
-from kubernetes.aio.leaderelection.leaderelection import LeaderElection
-from kubernetes.aio.leaderelection.leaderelectionrecord import LeaderElectionRecord
-from kubernetes.aio.leaderelection.resourcelock.baselock import BaseLock
 
 from facedb_operator.kinds import LEASE
-from facedb_operator.kube import Kube
+from facedb_operator.kube import CONFLICT, FAILURES, Kube
 
 LEASE_NAME = "facedb-operator"
+# Others wait for so long after the last renewal that they have seen; the leader is sure for less.
 LEASE_DURATION_S = 15
-RENEW_DEADLINE_S = 10
-RETRY_PERIOD_S = 2
+SURE_S = 10.0
+RETRY_PERIOD_S = 2.0
+# A request that takes longer is given up: it must not outlast what it is to renew.
+REQUEST_S = 4.0
 
 log = logging.getLogger(__name__)
 
-Found = tuple[bool, LeaderElectionRecord | ApiException]
+Body = dict[str, Any]
 
 
-class Lease(BaseLock):  # type: ignore[misc]  # the client ships no types
-    """The Lease as the election's lock.
+def boottime() -> float:
+    """Seconds that also pass while the machine sleeps; nobody sets this clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
-    The library's own lock loads the models of all of Kubernetes, for one object of five fields.
+
+@dataclass(frozen=True)
+class _Seen:
+    """A state of the Lease, and when it was seen first."""
+
+    holder: str
+    renewed: str
+    duration_s: float
+    at: float
+
+    def same(self, spec: Mapping[str, Any]) -> bool:
+        return (self.holder, self.renewed) == (spec.get("holderIdentity") or "", spec.get("renewTime") or "")
+
+
+class Leadership:
+    """The election, and its outcome.
+
+    Args:
+        kube: where the Lease is.
+        namespace: of the Lease.
+        identity: this process's name in it.
+        clock: seconds, of a clock that never jumps.
+
+    Attributes:
+        won: set once this process leads for the first time.
     """
 
-    def __init__(self, kube: Kube, namespace: str, identity: str) -> None:
-        super().__init__(LEASE_NAME, namespace, identity)
+    def __init__(
+        self, kube: Kube, namespace: str, identity: str, clock: Callable[[], float] = boottime
+    ) -> None:
+        self.won = asyncio.Event()
         self._kube = kube
-        self._seen: dict[str, Any] = {}
+        self._namespace = namespace
+        self._identity = identity
+        self._clock = clock
+        self._sure_until = float("-inf")
+        self._lease: Body | None = None
+        self._seen: _Seen | None = None
+        # A renewal whose answer was lost may have been made.
+        self._sent: deque[str] = deque(maxlen=8)
+        self._trouble = ""
 
-    async def get(self, name: str, namespace: str) -> Found:
-        """The record in the Lease; what went wrong, where there is none to be had."""
+    def holds(self) -> bool:
+        """Whether it is certain that nobody else leads."""
+        return self._clock() < self._sure_until
+
+    async def run(self) -> None:
+        """Stand for election until it is won, then renew the Lease; ends when it is lost."""
+        while not await self._try():
+            await asyncio.sleep(RETRY_PERIOD_S * random.uniform(1, 1.2))  # noqa: S311
+        log.info("This operator leads", extra={"identity": self._identity})
+        self.won.set()
+        while self.holds():
+            await asyncio.sleep(RETRY_PERIOD_S)
+            await self._try()
+        log.error("The Lease was lost: another operator leads, or the API server was away for too long")
+
+    async def release(self) -> None:
+        """Let another lead at once."""
+        if not self.holds() or self._lease is None:
+            return
+        self._sure_until = float("-inf")
+        spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}
+        with suppress(*FAILURES):
+            async with asyncio.timeout(REQUEST_S):
+                await self._kube.replace(LEASE, {**self._lease, "spec": spec})
+
+    async def _try(self) -> bool:
+        """Renew or take the Lease, if nobody else has it; whether this process leads."""
         try:
-            found = await self._kube.get(LEASE, namespace, name)
-        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
-            return False, error if isinstance(error, ApiException) else _unreachable(error)
-        if found is None:
-            missing = ApiException(status=404, reason="Not Found")
-            missing.body = '{"code": 404}'
-            return False, missing
-        self._seen = found
-        spec = found.get("spec") or {}
-        seconds = spec.get("leaseDurationSeconds")
-        times = (_local(spec.get("acquireTime")), _local(spec.get("renewTime")))
-        holder = spec.get("holderIdentity") or None
-        return True, LeaderElectionRecord(holder, str(seconds) if seconds else None, *times)
+            async with asyncio.timeout(REQUEST_S):
+                await self._renew()
+            self._trouble = ""
+        except FAILURES as error:
+            # What is known of the Lease may be old: it is read before the next try.
+            self._lease = None
+            words = str(error) or type(error).__name__
+            if words != self._trouble:
+                log.warning("The Lease could not be read or written: %s", words)
+            self._trouble = words
+        return self.holds()
 
-    async def create(self, name: str, namespace: str, election_record: LeaderElectionRecord) -> bool:
-        """Create the Lease; False when somebody was quicker or it was refused."""
-        meta = {"name": name, "namespace": namespace}
-        body = {"apiVersion": LEASE.api, "kind": LEASE.name, "metadata": meta, "spec": _spec(election_record)}
-        return await self._written(self._kube.create(LEASE, body))
-
-    async def update(self, name: str, namespace: str, updated_record: LeaderElectionRecord) -> bool:
-        """Write the record into the Lease as it was read last; False when somebody else has."""
-        body = {**self._seen, "spec": {**(self._seen.get("spec") or {}), **_spec(updated_record)}}
-        return await self._written(self._kube.replace(LEASE, body))
-
-    async def _written(self, request: Any) -> bool:
+    async def _renew(self) -> None:
+        # A leader knows its Lease: the API server refuses its write if somebody else's came between.
+        if self._lease is None:
+            await self._read()
+        now = self._clock()
+        if not self._may_take(now):
+            self._lease = None
+            return
+        body = self._body(datetime.now(UTC))
+        self._sent.append(body["spec"]["renewTime"])
+        write = self._kube.create if self._lease is None else self._kube.replace
         try:
-            self._seen = await request
-        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
-            log.warning("The Lease could not be written: %s", error)
+            self._lease = await write(LEASE, body)
+        except ApiException as error:
+            if error.status != CONFLICT:
+                raise
+            # Perhaps it was this process, and only the answer was lost.
+            await self._read()
+            self._may_take(now)
+        else:
+            self._look(body["spec"])
+            self._sure_until = now + SURE_S
+
+    async def _read(self) -> None:
+        self._lease = await self._kube.get(LEASE, self._namespace, LEASE_NAME)
+        self._look((self._lease or {}).get("spec") or {})
+
+    def _look(self, spec: Mapping[str, Any]) -> None:
+        if self._seen is None or not self._seen.same(spec):
+            holder, renewed = spec.get("holderIdentity") or "", spec.get("renewTime") or ""
+            self._seen = _Seen(holder, renewed, float(spec.get("leaseDurationSeconds") or 0), self._clock())
+
+    def _may_take(self, now: float) -> bool:
+        """Whether it is free, this process's, or has run out; if not, this process leads no longer."""
+        seen = self._seen
+        if seen is None or not seen.holder:
+            return True
+        if seen.holder != self._identity:
+            self._sure_until = float("-inf")
+            return now >= seen.at + seen.duration_s
+        if self.won.is_set() and seen.renewed not in self._sent:
+            # Another process by the same name.
+            self._sure_until = float("-inf")
             return False
         return True
 
-
-def elect(kube: Kube, namespace: str, identity: str) -> tuple[asyncio.Event, asyncio.Task[None]]:
-    """Start to stand for election.
-
-    Returns:
-        The event that is set once this process leads, and the task that keeps the Lease.
-    """
-    leading = asyncio.Event()
-
-    async def won() -> None:
-        log.info("This operator leads", extra={"identity": identity})
-        leading.set()
-
-    async def lost() -> None:
-        log.error("The Lease was lost")
-
-    def ended(task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        if error := task.exception():
-            log.error("The election failed", exc_info=error)
-        log.error("Ending, so that a leader acts alone")
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    config = electionconfig.Config(
-        Lease(kube, namespace, identity),
-        lease_duration=LEASE_DURATION_S,
-        renew_deadline=RENEW_DEADLINE_S,
-        retry_period=RETRY_PERIOD_S,
-        onstarted_leading=won,
-        onstopped_leading=lost,
-    )
-    task = asyncio.create_task(LeaderElection(config).run(), name="leader election")
-    task.add_done_callback(ended)
-    return leading, task
-
-
-def _spec(record: LeaderElectionRecord) -> dict[str, Any]:
-    return {
-        "holderIdentity": record.holder_identity,
-        "leaseDurationSeconds": int(record.lease_duration),
-        "acquireTime": _utc(record.acquire_time),
-        "renewTime": _utc(record.renew_time),
-    }
-
-
-# The election reckons in naive local times, ``2026-11-21 04:00:00.000000``; a Lease has RFC 3339 with micros.
-def _utc(local: str) -> str:
-    at = datetime.fromisoformat(local).astimezone(UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def _local(text: str | None) -> str | None:
-    if not text:
-        return None
-    return str(datetime.fromtimestamp(datetime.fromisoformat(text).timestamp()))
-
-
-def _unreachable(error: Exception) -> ApiException:
-    return ApiException(status=0, reason=str(error) or type(error).__name__)
+    def _body(self, wall: datetime) -> Body:
+        stamp = f"{wall:%Y-%m-%dT%H:%M:%S.%f}Z"
+        old = (self._lease or {}).get("spec") or {}
+        mine = old.get("holderIdentity") == self._identity
+        spec = {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": LEASE_DURATION_S,
+            "acquireTime": old.get("acquireTime", stamp) if mine else stamp,
+            "renewTime": stamp,
+            "leaseTransitions": int(old.get("leaseTransitions") or 0) + (0 if mine or not old else 1),
+        }
+        if self._lease is not None:
+            return {**self._lease, "spec": {**old, **spec}}
+        meta = {"name": LEASE_NAME, "namespace": self._namespace}
+        return {"apiVersion": LEASE.api, "kind": LEASE.name, "metadata": meta, "spec": spec}

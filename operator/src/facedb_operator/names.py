@@ -81,7 +81,9 @@ class Reason(StrEnum):
 
     SERVING = "Serving"
     SUSPENDED = "Suspended"
+    HIBERNATED = "Hibernated"
     INVALID_SPEC = "InvalidSpec"
+    STEP_FAILED = "StepFailed"
     FETCHING = "Fetching"
     FETCH_DIED = "FetchDied"
     FETCH_STUCK = "FetchStuck"
@@ -109,6 +111,7 @@ class Reason(StrEnum):
     SUPERSEDED = "Superseded"
     SNAPSHOTS_UNAVAILABLE = "SnapshotsUnavailable"
     SNAPSHOT_PENDING = "SnapshotPending"
+    SNAPSHOT_FAILED = "SnapshotFailed"
     RESTORING = "Restoring"
     VOLUME_DELETED = "VolumeDeleted"
     LOOKING_UP = "LookingUp"

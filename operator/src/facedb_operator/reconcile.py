@@ -10,20 +10,19 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
-from kubernetes.aio.client import ApiException
-
 from facedb_operator import metrics
-from facedb_operator.act import Writes, act, write_event, write_status
+from facedb_operator.act import AlreadyVerified, Writes, act, write_event, write_status
 from facedb_operator.facts import Observed
+from facedb_operator.failures import is_certain, is_news, may_be_written
 from facedb_operator.fleet import Admission
 from facedb_operator.kinds import DATABASE
-from facedb_operator.kube import Kube
+from facedb_operator.kube import FAILURES, Kube, Refusal
 from facedb_operator.observe import Observer
+from facedb_operator.observe.freshness import WRITTEN
 from facedb_operator.observe.store import Key, Store
 from facedb_operator.plan import plan
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
-from facedb_operator.status import invalid_status, status_of
+from facedb_operator.status import invalid_status, refused_status, status_of
 from facedb_operator.status.events import Subject, events_of
 from facedb_operator.steps import Plan
 from facedb_operator.wakeups import Gone
@@ -32,8 +31,6 @@ from facedb_operator.wakeups import Gone
 AT_ONCE = timedelta(0)
 # Passes that write at the same time: enough to keep the API server busy, few enough not to flood it.
 MOST_AT_ONCE = 16
-# Answers after which it is certain that nothing was written.
-NOT_WRITTEN = (400, 401, 403, 405, 409, 413, 422, 429)
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +56,7 @@ class Reconciler:
         self._image = default_image
         self._slots = asyncio.Semaphore(MOST_AT_ONCE)
         self._shown: dict[Key, str] = {}
+        self._refusals: dict[Key, int] = {}
 
     async def __call__(self, key: Key) -> timedelta | None:
         """Bring one database a single step closer to its spec.
@@ -89,7 +87,12 @@ class Reconciler:
         seen = self._observer.observe(db, now)
         seen = replace(seen, fleet=self._admission.ask(db, now, staged=_is_staged(db, seen)))
         todo = plan(db, seen)
-        await self._act(key, db, todo, now)
+        try:
+            await self._act(key, db, todo, now)
+        except Refusal as error:
+            await self._tell(key, error, now)
+            raise
+        self._refusals.pop(key, None)
         await self._report(key, db, status_of(db, seen, todo), now)
         return AT_ONCE if todo.steps else todo.check_again
 
@@ -103,27 +106,53 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         metrics.forget(*key)
+        self._refusals.pop(key, None)
         self._admission.forget(key)
         self._observer.forget(key, self._shown.pop(key, ""))
 
     async def _act(self, key: Key, db: FaceDatabase, todo: Plan, now: datetime) -> None:
         for step in todo.steps:
-            self._wrote(key, await self._try(key, act(self._kube, db, step, now)))
+            try:
+                self._wrote(key, await self._try(key, act(self._kube, db, step, now)))
+            except AlreadyVerified as found:
+                # Nothing else of this pass: the next one knows the claim, and plans otherwise.
+                self._wrote(key, found.writes)
+                self._observer.fresh.doubt(key)
+                return
             metrics.STEPS.labels(type(step).__name__).inc()
             log.info("%s: %s", todo.reason, step, extra={"database": f"{db.namespace}/{db.name}"})
         if todo.steps:
             self._observer.access.wrote(key, todo.steps)
 
     async def _refuse(self, key: Key, body: Mapping[str, Any], error: InvalidSpec, now: datetime) -> None:
-        old = body.get("status") or {}
         status = invalid_status(body, error.field, error.why, now)
-        metrics.record_status(*key, status)
-        if status != old:
+        if status != (body.get("status") or {}):
             log.warning("InvalidSpec: %s", error, extra={"database": "/".join(key)})
-            self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
-            about = Subject(key[1], key[0], body["metadata"]["uid"])
-            for event in events_of(about, old, status, now):
-                await write_event(self._kube, event)
+        await self._halt(key, body, status, now)
+
+    async def _tell(self, key: Key, error: Refusal, now: datetime) -> None:
+        """The API server has refused a step: tell it to who looks after the database."""
+        self._refusals[key] = self._refusals.get(key, 0) + 1
+        if not is_news(error, self._refusals[key]):
+            return
+        body, what = self._read(key), f"{error.kind.name} {error.name}"
+        status = refused_status(body, what, error.words, now, stalled=is_certain(error))
+        try:
+            await self._halt(key, body, status, now)
+        except FAILURES as also:
+            log.warning("Its status could not be written: %s", also, extra={"database": "/".join(key)})
+
+    async def _halt(self, key: Key, body: Mapping[str, Any], status: dict[str, Any], now: datetime) -> None:
+        """Write a status that no plan has led to."""
+        old = body.get("status") or {}
+        metrics.record_status(*key, status)
+        self._shown[key] = body["metadata"]["uid"]
+        if status == old:
+            return
+        self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
+        about = Subject(key[1], key[0], body["metadata"]["uid"])
+        for event in events_of(about, old, status, now):
+            await write_event(self._kube, event)
 
     async def _report(self, key: Key, db: FaceDatabase, status: dict[str, Any], now: datetime) -> None:
         old = db.record.raw or {}
@@ -146,9 +175,10 @@ class Reconciler:
         """Write; where nobody can tell whether it was, the store is not trusted until it is repaired."""
         try:
             writes: Writes = await request
-        except (ApiException, aiohttp.ClientError, TimeoutError) as error:
-            if getattr(error, "status", 0) not in NOT_WRITTEN:
-                self._observer.fresh.doubt(key)
+        except FAILURES as error:
+            if may_be_written(error):
+                kinds = (error.kind,) if isinstance(error, Refusal) else WRITTEN
+                self._observer.fresh.doubt(key, kinds)
             raise
         return writes
 

@@ -44,6 +44,13 @@ class EnsurePolicies:
 
 
 @dataclass(frozen=True)
+class DeletePolicy:
+    """Delete a NetworkPolicy of ours."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class CreateClaim:
     """Create the claim for a release, the models or the users' state.
 
@@ -208,6 +215,7 @@ Step = (
     | EnsureBudget
     | DeleteBudget
     | EnsurePolicies
+    | DeletePolicy
     | CreateClaim
     | RestoreClaim
     | CreateSnapshot

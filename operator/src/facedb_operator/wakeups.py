@@ -23,6 +23,21 @@ LONGEST_SLEEP_S = 60.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Trouble:
+    """A failure that is to be expected, and no fault of ours.
+
+    Attributes:
+        words: what happened, on one line.
+        wait_s: how long to wait at least.
+        level: how loudly to say it.
+    """
+
+    words: str
+    wait_s: float | None = None
+    level: int = logging.WARNING
+
+
 class Gone(Exception):
     """The database no longer exists: its loop ends."""
 
@@ -38,14 +53,14 @@ class Wakeups:
 
     Args:
         reconcile: one pass over one database; returns when to look again, None for an event only.
-        wait_after: how many seconds at least an error asks to wait; None: it says nothing of that.
+        trouble: what an error is, if it is one that is to be expected; None for a fault of ours.
     """
 
     def __init__(
-        self, reconcile: Reconcile, wait_after: Callable[[Exception], float | None] = lambda error: None
+        self, reconcile: Reconcile, trouble: Callable[[Exception], Trouble | None] = lambda error: None
     ) -> None:
         self._reconcile = reconcile
-        self._wait_after = wait_after
+        self._trouble = trouble
         self._loops: dict[Key, _Loop] = {}
         self.last_pass = time.monotonic()
 
@@ -81,11 +96,21 @@ class Wakeups:
                 self._loops.pop(key, None)
                 return
             except Exception as error:
-                log.exception("A pass failed and will be repeated", extra={"database": "/".join(key)})
                 sleep_s = min(FIRST_BACKOFF_S * 2**failures, LAST_BACKOFF_S) * random.uniform(0.8, 1.2)  # noqa: S311
                 failures = min(failures + 1, 10)
+                least_s = min(sleep_s, FIRST_BACKOFF_S)
+                trouble, extra = self._trouble(error), {"database": "/".join(key)}
+                if trouble is None:
+                    log.exception("A pass failed and will be repeated", extra=extra)
+                else:
+                    least_s = least_s if trouble.wait_s is None else trouble.wait_s
+                    text = (
+                        f"A pass failed and is repeated after {max(least_s, sleep_s):.0f} s: {trouble.words}"
+                    )
+                    log.log(trouble.level, text, extra=extra)
                 # News do not cut this short: a server in trouble makes many of them.
-                await asyncio.sleep(self._wait_after(error) or min(sleep_s, FIRST_BACKOFF_S))
+                await asyncio.sleep(least_s)
+                sleep_s = max(0.0, sleep_s - least_s)
             self.last_pass = time.monotonic()
             await _wait(loop.wake, sleep_s)
 

@@ -101,7 +101,7 @@ class Pretender:
             self._serving[ip] = meta["labels"][names.VERSION_LABEL]
             name = f"{meta['name']}-{ip.replace('.', '-')}"
             mine[name] = ip
-            await self._run(meta["namespace"], name, labels, _running(ip))
+            await self._run(meta["namespace"], name, labels, _running(ip, _now()))
         while len(mine) > wanted:
             name, ip = mine.popitem()
             del self._serving[ip]
@@ -116,7 +116,8 @@ class Pretender:
             return
         ready = {**_condition("Ready"), "status": gate}
         # The other conditions are those that the pod was born with.
-        body = _pod_object(raw["metadata"], {**_running(status["podIP"])})
+        started = status["containerStatuses"][0]["state"]["running"]["startedAt"]
+        body = _pod_object(raw["metadata"], _running(status["podIP"], started))
         body["status"]["conditions"].append(ready)
         await self._client.apply(f"{_path('/api/v1', 'pods', raw['metadata'])}/status", body)
 
@@ -154,8 +155,9 @@ def _condition(kind: str) -> Body:
     return {"type": kind, "status": "True", "lastTransitionTime": _now()}
 
 
-def _running(ip: str) -> Body:
-    container = {"name": "fetch", "state": {"running": {"startedAt": _now()}}, **_CONTAINER, "ready": True}
+def _running(ip: str, started: str) -> Body:
+    # Another time would be another start of the container: the operator would take it out of traffic.
+    container = {"name": "fetch", "state": {"running": {"startedAt": started}}, **_CONTAINER, "ready": True}
     return {
         "phase": "Running",
         "podIP": ip,

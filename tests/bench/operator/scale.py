@@ -16,6 +16,7 @@ from typing import Any
 
 from api_server import ApiServer
 from facedb_operator import names
+from operator_process import free_port
 
 from .client import Body, Client
 from .pretender import Pretender
@@ -98,7 +99,7 @@ async def operator(api: ApiServer, folder: Path) -> AsyncIterator[int]:
     env = {
         **os.environ,
         "KUBECONFIG": str(api.kubeconfig),
-        "FACEDB_HEALTH_PORT": "0",
+        "FACEDB_HEALTH_PORT": str(free_port()),
         "FACEDB_METRICS_PORT": "0",
     }
     # Bytecode is kept, as in the image: to compile a thousand modules takes memory too.

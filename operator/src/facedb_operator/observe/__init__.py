@@ -92,6 +92,7 @@ class Observer:
             access_key=self.access.of(key),
             budget_key=next(iter(_facts(self._store.of(kinds.BUDGET, key))), None),
             policies_key=_together(_facts(self._store.of(kinds.POLICY, key))),
+            policies=tuple(sorted(e.name for e in self._store.of(kinds.POLICY, key))),
             wants_policies=self._policies,
             state=next((c for c in claims if c.name == db.state_claim_name), None),
             cluster=cluster_of(

@@ -5,17 +5,20 @@ already replaced. So it waits; and if a watch is late for too long, it asks dire
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from facedb_operator import kinds
 from facedb_operator.facts import CheckRun, FetchJob, JobState, Pod
 from facedb_operator.observe.readings import Counted, Worker
+from facedb_operator.observe.repairs import Repairs
 from facedb_operator.observe.store import Entry, Key, Store, Write
 from facedb_operator.observe.watching import Watches
 
 PATIENCE_S = 5.0
-# The store tells of changes to a database; that a watch has come further without one is looked for.
+# The store tells what it hears of a database; that a watch has come further without that is looked for.
 LOOK_AGAIN_S = 0.2
+# Watches of different kinds are that much apart on any ordinary day.
+APART_S = 1.0
 WRITTEN = (kinds.DATABASE, *kinds.CHILDREN)
 
 
@@ -29,28 +32,28 @@ class Freshness:
 
     def __init__(self, store: Store, watches: Watches) -> None:
         self._store = store
-        self._watches = watches
+        self._repairs = Repairs(watches.repair)
         self._open: dict[Key, list[Write]] = {}
-        self._doubted: set[Key] = set()
+        self._doubted: dict[Key, set[kinds.Kind]] = {}
         self._news: dict[Key, asyncio.Event] = {}
 
     def wrote(self, key: Key, writes: Iterable[Write]) -> None:
         """A pass wrote these."""
         self._open.setdefault(key, []).extend(writes)
 
-    def doubt(self, key: Key) -> None:
+    def doubt(self, key: Key, written: Iterable[kinds.Kind] = WRITTEN) -> None:
         """Nobody knows whether a pass has written something: the connection broke, or the server failed."""
-        self._doubted.add(key)
+        self._doubted.setdefault(key, set()).update(written)
 
-    def changed(self, key: Key) -> None:
-        """The store has something new of this database."""
+    def heard(self, key: Key) -> None:
+        """The store has heard of this database."""
         if key in self._news:
             self._news[key].set()
 
     def forget(self, key: Key) -> None:
         """The database is gone."""
         self._open.pop(key, None)
-        self._doubted.discard(key)
+        self._doubted.pop(key, None)
 
     async def own_writes(self, key: Key) -> None:
         """Return when the store has seen all that passes over this database wrote.
@@ -59,11 +62,11 @@ class Freshness:
             ApiException, aiohttp.ClientError, TimeoutError: a watch is late and the API server fails too.
         """
         if key in self._doubted:
-            await self._repair(key, WRITTEN)
-            self._doubted.discard(key)
+            await self._repair(key, self._doubted[key])
+            self._doubted.pop(key, None)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._wait(key)
+                await self._until(key, lambda: not self._unseen(key))
         except TimeoutError:
             await self._repair(key, {write.kind for write in self._unseen(key)})
         self._open.pop(key, None)
@@ -74,20 +77,25 @@ class Freshness:
         Raises:
             ApiException, aiohttp.ClientError, TimeoutError: the API server refused or failed.
         """
+        try:
+            async with asyncio.timeout(APART_S):
+                await self._until(key, lambda: not self._lacks_pods(key))
+        except TimeoutError:
+            await self._repair(key, (kinds.POD,))
+
+    def _lacks_pods(self, key: Key) -> bool:
         pods = list(self._store.of(kinds.POD, key))
         ahead = max((e.version for e in self._ahead_of_pods(key, pods)), default=0)
-        if ahead > self._store.known(kinds.POD, key):
-            await self._watches.repair(kinds.POD, key)
+        return ahead > self._store.known(kinds.POD, key)
 
     async def _repair(self, key: Key, late: Iterable[kinds.Kind]) -> None:
-        for kind in late:
-            if self._store.lists(kind, key[0]):
-                await self._watches.repair(kind, key)
+        followed = [kind for kind in late if self._store.lists(kind, key[0])]
+        await asyncio.gather(*(self._repairs.made(kind, key) for kind in followed))
 
-    async def _wait(self, key: Key) -> None:
+    async def _until(self, key: Key, is_so: Callable[[], bool]) -> None:
         news = self._news[key] = asyncio.Event()
         try:
-            while self._unseen(key):
+            while not is_so():
                 news.clear()
                 try:
                     async with asyncio.timeout(LOOK_AGAIN_S):

@@ -89,10 +89,16 @@ class Store:
 
     Args:
         changed: is called with the key of a database about which something new is known.
+        heard: is called with the key of a database that was heard of, be it nothing new.
     """
 
-    def __init__(self, changed: Callable[[Key], None] = lambda key: None) -> None:
+    def __init__(
+        self,
+        changed: Callable[[Key], None] = lambda key: None,
+        heard: Callable[[Key], None] = lambda key: None,
+    ) -> None:
         self._changed = changed
+        self._heard = heard
         self._objects: dict[Kind, dict[Key, dict[str, Entry]]] = {}
         self._owner: dict[Kind, dict[Key, str]] = {}
         # Up to where a kind is known: by its watches (kind, namespace or "" for all) …
@@ -163,6 +169,7 @@ class Store:
                     objects[entry.name] = entry
                 self._set(kind, each, objects)
         self.reached(kind, namespace, entry.version)
+        self._heard(key)
 
     def reached(self, kind: Kind, namespace: str, version: int) -> None:
         """A watch says that it has told all up to here."""
@@ -196,6 +203,7 @@ class Store:
                 self._ahead.pop((kind, key), None)
         if _facts(old) != _facts(objects):
             self._changed(key)
+        self._heard(key)
 
     def _is_caught_up(self, kind: Kind, key: Key) -> bool:
         watched = self._known.get((kind, ""), self._known.get((kind, key[0]), 0))

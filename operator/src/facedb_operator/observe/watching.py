@@ -14,12 +14,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import aiohttp
-from kubernetes.aio.client import ApiException
-
 from facedb_operator import kinds, names
 from facedb_operator.kinds import Kind
-from facedb_operator.kube import GONE, NOT_FOUND, Kube, retry_after
+from facedb_operator.kube import FAILURES, GONE, NOT_FOUND, Kube, retry_after
 from facedb_operator.names import Component
 from facedb_operator.observe import readings
 from facedb_operator.observe.store import Entry, Key, Store, read_text
@@ -30,6 +27,8 @@ LAST_BACKOFF_S = 30.0
 LOOK_FOR_S = 180.0
 FORBIDDEN = 403
 OURS = f"{names.DATABASE_LABEL},{names.MANAGED_BY_LABEL}={names.MANAGED_BY}"
+# Up to so many databases are listed alone, beyond that all together.
+ONE_BY_ONE = 4
 # What a body that is not as expected makes a reader raise.
 UNREADABLE = (AttributeError, KeyError, TypeError, ValueError)
 
@@ -59,9 +58,9 @@ def read_any_pod(raw: Body) -> Any:
     return readings.read_pod(raw, None) if serves else readings.read_worker(raw)
 
 
-def sources(*, policies: bool) -> tuple[Source, ...]:
-    """All that is followed. ``policies``: also NetworkPolicies, if the settings ask for them."""
-    always = (
+def sources() -> tuple[Source, ...]:
+    """All that is followed; NetworkPolicies too where none are wanted, to take old ones back."""
+    return (
         Source(kinds.DATABASE, read_text, selector=""),
         Source(kinds.CLAIM, readings.read_claim),
         Source(kinds.JOB, readings.read_job),
@@ -69,11 +68,11 @@ def sources(*, policies: bool) -> tuple[Source, ...]:
         Source(kinds.POD, read_any_pod),
         Source(kinds.SERVICE, readings.read_key),
         Source(kinds.BUDGET, readings.read_key),
+        Source(kinds.POLICY, readings.read_key),
         Source(kinds.SNAPSHOT, readings.read_snapshot, optional=True),
         Source(kinds.STORAGE_CLASS, readings.read_storage_class, "", optional=True, clusterwide=True),
         Source(kinds.SNAPSHOT_CLASS, readings.read_snapshot_class, "", optional=True, clusterwide=True),
     )
-    return (*always, Source(kinds.POLICY, readings.read_key)) if policies else always
 
 
 def read_entry(source: Source, raw: Body) -> Entry | None:
@@ -87,10 +86,17 @@ def read_entry(source: Source, raw: Body) -> Entry | None:
         return None
 
 
-def _collect(source: Source, entries: list[Entry], raw: Body) -> None:
+def _collect(source: Source, take: Callable[[Entry], None], raw: Body) -> None:
     entry = read_entry(source, raw)
     if entry is not None:
-        entries.append(entry)
+        take(entry)
+
+
+def _sort(entries: Mapping[Key, list[Entry]], entry: Entry) -> None:
+    """Put it to those of its database, if that is one of these."""
+    mine = entries.get((entry.namespace, entry.database))
+    if mine is not None:
+        mine.append(entry)
 
 
 def bare_entry(source: Source, raw: Body, fact: Any = None) -> Entry:
@@ -143,7 +149,7 @@ class Watch:
                 continue
             except Expired:
                 self._version, wait = 0, 0.0
-            except (ApiException, aiohttp.ClientError, TimeoutError, ValueError) as error:
+            except (*FAILURES, ValueError) as error:
                 if getattr(error, "status", 0) == GONE:
                     self._version = 0
                 wait = self._after(error)
@@ -153,7 +159,7 @@ class Watch:
     async def _list(self) -> None:
         entries: list[Entry] = []
         kind, selector = self.source.kind, self.source.selector
-        take = partial(_collect, self.source, entries)
+        take = partial(_collect, self.source, entries.append)
         self._version = await self._kube.list(kind, self.namespace, take, selector=selector)
         self._store.listed(kind, self.namespace, entries, self._version)
         self.answered.set()
@@ -208,14 +214,14 @@ class Watches:
         kube: the API server.
         store: where everything goes.
         namespaces: where to look; empty for everywhere.
-        policies: whether NetworkPolicies are the operator's business.
     """
 
-    def __init__(self, kube: Kube, store: Store, namespaces: Iterable[str], *, policies: bool) -> None:
+    def __init__(self, kube: Kube, store: Store, namespaces: Iterable[str]) -> None:
         places = tuple(namespaces) or ("",)
+        self._everywhere = places == ("",)
         self._kube = kube
         self._store = store
-        self._sources = {source.kind: source for source in sources(policies=policies)}
+        self._sources = {source.kind: source for source in sources()}
         self._watches = [
             Watch(kube, store, source, place)
             for source in self._sources.values()
@@ -246,12 +252,28 @@ class Watches:
         quiet = min(self._watches, key=lambda w: w.turned)
         return time.monotonic() - quiet.turned, quiet.source.kind.plural
 
-    async def repair(self, kind: Kind, key: Key) -> None:
-        """List what one database has of this kind: its watch is late."""
-        source = self._sources[kind]
+    async def repair(self, kind: Kind, keys: frozenset[Key]) -> None:
+        """List what these databases have of this kind: its watch is late. Few are asked for one by one."""
+        if len(keys) <= ONE_BY_ONE:
+            await asyncio.gather(*(self._list_one(kind, key) for key in keys))
+            return
+        for place in {self._place(key) for key in keys}:
+            entries: dict[Key, list[Entry]] = {key: [] for key in keys if self._place(key) == place}
+            version = await self._list(kind, place, partial(_sort, entries))
+            for key, mine in entries.items():
+                self._store.repaired(kind, key, mine, version)
+
+    def _place(self, key: Key) -> str:
+        return "" if self._everywhere else key[0]
+
+    async def _list_one(self, kind: Kind, key: Key) -> None:
         own = kind is kinds.DATABASE
-        selector, fields = ("", f"metadata.name={key[1]}") if own else (names.selector_for(key[1]), "")
         entries: list[Entry] = []
-        take = partial(_collect, source, entries)
-        version = await self._kube.list(kind, key[0], take, selector=selector, fields=fields)
+        picked = {"fields": f"metadata.name={key[1]}"} if own else {"selector": names.selector_for(key[1])}
+        version = await self._list(kind, key[0], entries.append, **picked)
         self._store.repaired(kind, key, entries, version)
+
+    async def _list(self, kind: Kind, place: str, take: Callable[[Entry], None], **picked: str) -> int:
+        source = self._sources[kind]
+        picked = picked or {"selector": source.selector}
+        return await self._kube.list(kind, place, partial(_collect, source, take), **picked)

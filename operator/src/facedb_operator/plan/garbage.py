@@ -39,6 +39,11 @@ def collect_garbage(db: FaceDatabase, seen: Observed, *, settled: bool) -> tuple
     )
 
 
+def owners(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
+    """What the policies of deletion say of the volumes and snapshots that there are."""
+    return (*_owners(db, seen), *_unwanted(db, seen, settled=False))
+
+
 def _owners(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
     claims = (OwnClaim(c.name, owned=not db.retain) for c in seen.claims if c.owned == db.retain)
     there = (s for s in seen.snapshots if not s.deleting)

@@ -63,8 +63,9 @@ def awaited(db: FaceDatabase, seen: Observed) -> Plan | None:
         return None
     found = seen.snapshot(db.release_key)
     trouble = _trouble(db, found, seen.now) if found is not None else None
-    message = trouble or _waiting(db.version)
-    return Plan(Reason.SNAPSHOT_PENDING, message, check_again=LOOK_AGAIN, stalled=trouble is not None)
+    if trouble is not None:
+        return Plan(Reason.SNAPSHOT_FAILED, trouble, check_again=LOOK_AGAIN, stalled=True)
+    return Plan(Reason.SNAPSHOT_PENDING, _waiting(db.version), check_again=LOOK_AGAIN)
 
 
 def on_its_way(db: FaceDatabase, seen: Observed, release_key: str, version: str) -> Plan | None:

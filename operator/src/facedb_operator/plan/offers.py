@@ -85,11 +85,11 @@ def _wait(
     if not approved and wished.policy is Policy.NOTIFY:
         other = verbs.approve and verbs.approve != db.version
         reason = Reason.NOT_ON_OFFER if other else Reason.AWAITING_APPROVAL
-        how = f"Approve it with the annotation {names.APPROVE_ANNOTATION}={offer.version}-TOKEN."
-        return _waiting(reason, f"{offer.version} is available. {_other(verbs, db, offer)}{how}")
+        return _waiting(reason, f"{offer.version} is available. {_other(verbs, db, offer)}{_how(db, offer)}")
     if not approved and seen.now < known_since:
         message = f"{offer.version} is available. It soaks until {_clock(known_since)}."
-        return _waiting(Reason.SOAKING, f"{message} {_other(verbs, db, offer)}", known_since)
+        sooner = f"{_other(verbs, db, offer)}Sooner: {_how(db, offer)}"
+        return _waiting(Reason.SOAKING, f"{message} {sooner}", known_since)
     opening = next_opening(wished.window, seen.now) if wished.window is not None else seen.now
     if opening is None or opening > seen.now:
         when = f"opens {_clock(opening)}" if opening is not None else "never opens"
@@ -99,6 +99,12 @@ def _wait(
     if verbs.paused:
         return _waiting(Reason.PAUSED, f"{offer.version} is available. The database is paused.")
     return None
+
+
+def _how(db: FaceDatabase, offer: Available) -> str:
+    """The line to type, and what it stands for."""
+    line = f"kubectl facedb approve {db.name} {offer.version} --namespace {db.namespace}"
+    return f"{line} (the annotation {names.APPROVE_ANNOTATION}={offer.version}-TOKEN)."
 
 
 def _take(db: FaceDatabase, verbs: Asked, offer: Available) -> Decision:

@@ -7,14 +7,14 @@ their own: an autoscaler that goes from one pod to two changes no condition.
 from facedb_operator import names
 from facedb_operator.facts import Observed
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import DeleteBudget, EnsureBudget, EnsurePolicies, Step
+from facedb_operator.steps import DeleteBudget, DeletePolicy, EnsureBudget, EnsurePolicies, Step
 
 # With one pod a budget could only keep its node from ever being drained.
 LEAST_PODS = 2
 
 
 def protection(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
-    """Apply what is missing or of another edition; take the budget back where one pod serves."""
+    """Apply what is missing or of another edition; take back what is not wanted any more."""
     return (*_budget(db, seen), *_policies(seen))
 
 
@@ -25,5 +25,6 @@ def _budget(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
 
 
 def _policies(seen: Observed) -> tuple[Step, ...]:
-    missing = seen.wants_policies and seen.policies_key != names.PROTECTION_KEY
-    return (EnsurePolicies(),) if missing else ()
+    if not seen.wants_policies:
+        return tuple(DeletePolicy(name) for name in seen.policies)
+    return (EnsurePolicies(),) if seen.policies_key != names.PROTECTION_KEY else ()

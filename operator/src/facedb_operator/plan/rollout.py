@@ -54,12 +54,13 @@ def _settle(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
     steps = _move(db, seen, goal, wanted)
     up = len(seen.serving(goal.revision_key))
     work = seen.workload(goal.revision_key)
-    if work is not None and not steps and _serves_alone(db, seen, goal, work):
+    if work is not None and _has_enough(db, seen, goal, work):
         # Only now: until the record names this release, going back needs the others.
         tidy = tuple(DeleteWorkload(w.name) for w in others(seen, goal) if not w.deleting)
         good = _good(seen, goal, work, db.record.last_good) if up else None
         message = f"Serving {goal.version} with {up} of {db.sidecar.replicas} pods."
-        return Plan(Reason.SERVING, message, tidy, check_again=STEADY, good=good)
+        again = LOOK_AGAIN if steps else STEADY
+        return Plan(Reason.SERVING, message, (*steps, *tidy), check_again=again, good=good)
     reason = Reason.ROLLING_BACK if db.verdict is not None else Reason.REPAIRING
     return Plan(reason, _count(db, seen, goal), steps, check_again=LOOK_AGAIN)
 
@@ -149,6 +150,12 @@ def _serves_alone(db: FaceDatabase, seen: Observed, goal: Goal, work: Workload) 
     return work.replicas == wanted and up >= wanted and not left(seen, goal)
 
 
+def _has_enough(db: FaceDatabase, seen: Observed, goal: Goal, work: Workload) -> bool:
+    """Whether a proven release serves in full and alone; pods beyond what is wanted may still be leaving."""
+    up = sum(1 for p in good_pods(seen, work) if p.ready)
+    return min(up, work.replicas) >= db.sidecar.replicas and not left(seen, goal)
+
+
 def _good(seen: Observed, goal: Goal, work: Workload, before: Good | None) -> Good:
     # What it took when it was recorded: a moment of load shall not move the bar.
     known = before.query_ms if before is not None and before.revision_key == goal.revision_key else None
@@ -200,6 +207,8 @@ def _goal_replicas(seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...
     work = seen.workload(goal.revision_key)
     if work is not None:
         to = min(wanted.most, max(wanted.aim, work.replicas))
+        # Out of traffic first: a ReplicaSet takes pods that are not ready before those that serve.
+        to = min(work.replicas, max(to, in_traffic(seen, work))) if work.gated and to < work.replicas else to
         return (ScaleWorkload(work.name, to),) if to != work.replicas else ()
     # A Deployment of this name is still going away; or old pods have to leave first; or its bytes come back.
     leaving = any(w.revision_key == goal.revision_key for w in seen.workloads)

@@ -1,4 +1,4 @@
-"""Passes that move nothing: paused, or frozen after a failed rollout. Pure.
+"""Passes that move nothing: paused, frozen after a failed rollout, or hibernated. Pure.
 
 Whoever serves goes on serving: gates of broken pods are closed, and those of good pods of the side that
 serves are opened, since a pod that a node lost comes back as another. Nothing is begun, scaled or deleted.
@@ -8,19 +8,24 @@ from datetime import timedelta
 
 from facedb_operator.facts import Observed, Workload
 from facedb_operator.names import Reason
+from facedb_operator.plan.garbage import owners
 from facedb_operator.plan.pods import good_pods
+from facedb_operator.plan.protection import protection
 from facedb_operator.plan.rollout import closing
 from facedb_operator.plan.trial import current
 from facedb_operator.plan.verbs import asked
 from facedb_operator.record import Bad
 from facedb_operator.spec import FaceDatabase
-from facedb_operator.steps import Plan, SetGate, Step
+from facedb_operator.steps import Plan, ScaleWorkload, SetGate, Step
 
 STEADY = timedelta(seconds=30)
 
 
 def stillness(db: FaceDatabase, seen: Observed) -> Plan | None:
     """The pass of a database that stands still; None for one that does not."""
+    if db.sidecar.replicas == 0:
+        message = "Hibernated by spec.sidecar.replicas: no pod runs, and every volume is kept."
+        return Plan(Reason.HIBERNATED, message, _sleep(db, seen), check_again=STEADY)
     bad = db.verdict
     if bad is not None and bad.frozen:
         return Plan(Reason.FROZEN, _decide(bad), _hold(db, seen), check_again=STEADY, stalled=True)
@@ -30,6 +35,15 @@ def stillness(db: FaceDatabase, seen: Observed) -> Plan | None:
         )
         return Plan(Reason.PAUSED, message, _hold(db, seen), check_again=STEADY)
     return None
+
+
+def _sleep(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
+    """All pods go; their preStop hook drains them. The Deployments stay: waking needs no download.
+
+    Whose the volumes are is still decided: the database may be deleted in its sleep.
+    """
+    rest = (ScaleWorkload(w.name, 0) for w in seen.workloads if w.replicas and not w.deleting)
+    return (*rest, *protection(db, seen), *owners(db, seen))
 
 
 def _decide(bad: Bad) -> str:

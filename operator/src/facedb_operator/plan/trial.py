@@ -29,7 +29,9 @@ from facedb_operator.spec.rollout import OnFailure, When
 from facedb_operator.steps import Walk
 
 # In these nothing could come further: the deadline counts from their end.
-STANDING_STILL = frozenset({Reason.SUSPENDED, Reason.PAUSED, Reason.FROZEN, Reason.RETRYING, Reason.QUEUED})
+STANDING_STILL = frozenset(
+    {Reason.SUSPENDED, Reason.HIBERNATED, Reason.PAUSED, Reason.FROZEN, Reason.RETRYING, Reason.QUEUED}
+)
 # What one sort of progress is worth, so that a later sort outweighs all of the earlier ones.
 _STARTED, _ABLE, _SERVING, _STEP = 10, 50, 100, 10_000
 

@@ -1,6 +1,7 @@
 """How a claim begins: again from its release's own snapshot, as a copy of the last good one, or empty.
 
-Pure. A copy is filled by the same fetch Job, which then moves only what differs.
+Pure. A copy is filled by the same fetch Job, which then moves only what differs. The Job starts in the same
+pass: it names the claim, and nobody else can write to one that was not there.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from facedb_operator.spec import FaceDatabase
 from facedb_operator.spec.quantities import amount, larger
 from facedb_operator.spec.sizes import claim_size, derived_size
 from facedb_operator.spec.storage import Keeping
-from facedb_operator.steps import CreateClaim, Plan, RestoreClaim
+from facedb_operator.steps import CreateClaim, Plan, RestoreClaim, StartFetch
 
 LOOK_AGAIN = timedelta(seconds=2)
 
@@ -39,19 +40,19 @@ def new_volume(
         asks: the source is asked for the size of a release, where nobody has said it.
     """
     if component is Component.MODELS:
-        return _created(thing, CreateClaim(component, db.storage.models_size))
+        return _created(thing, CreateClaim(component, db.storage.models_size), jobs)
     # A Job that waits had a claim once, which could not be made from a snapshot: not again.
     if any(j.state is JobState.RUNNING for j in jobs):
-        return _created(thing, CreateClaim(component, claim_size(db)))
+        return _created(thing, CreateClaim(component, claim_size(db)), jobs)
     if (again := _restored(db, seen, thing)) is not None:
         return again
     if asks and (looking := sizing(db, seen)) is not None:
         return looking
     base = _base(db, seen)
     if base is None:
-        return _created(thing, CreateClaim(component, claim_size(db)))
+        return _created(thing, CreateClaim(component, claim_size(db)), jobs)
     size = larger(claim_size(db), base.restore_size) if base.restore_size else claim_size(db)
-    return _created(thing, CreateClaim(component, size, snapshot=base.name))
+    return _created(thing, CreateClaim(component, size, snapshot=base.name), jobs)
 
 
 def fits(db: FaceDatabase, claim: Claim) -> bool:
@@ -83,9 +84,11 @@ def never_cloned(db: FaceDatabase, seen: Observed, claim: Claim, job: FetchJob) 
     return claim.restored_from is not None and not claim.bound and late
 
 
-def _created(thing: str, step: CreateClaim) -> Plan:
+def _created(thing: str, step: CreateClaim, jobs: Sequence[FetchJob]) -> Plan:
     copy = f" as a copy of snapshot {step.snapshot}" if step.snapshot else ""
-    return Plan(Reason.FETCHING, f"Creating a volume for {thing}{copy}.", (step,))
+    # Where there were attempts before, what they said decides about the next one.
+    first = () if jobs else (StartFetch(step.component, 1),)
+    return Plan(Reason.FETCHING, f"Creating a volume for {thing}{copy}.", (step, *first))
 
 
 def _restored(db: FaceDatabase, seen: Observed, thing: str) -> Plan | None:

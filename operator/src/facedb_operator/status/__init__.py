@@ -7,6 +7,7 @@ from typing import Any
 from facedb_operator import names
 from facedb_operator.facts import Observed
 from facedb_operator.names import Component, Condition, Reason
+from facedb_operator.plan.keeping import snapshot_trouble
 from facedb_operator.record import Available
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status import views
@@ -29,7 +30,8 @@ def status_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json:
     active = views.active(db, seen)
     serving = [p for p in seen.pods if p.ready and not p.deleting]
     at_goal = verdict is None and _at_goal(db, seen, plan)
-    view = View(plan, verdict, good, active, len(serving), db.sidecar.replicas, at_goal)
+    trouble = snapshot_trouble(db, seen)
+    view = View(plan, verdict, good, active, len(serving), db.sidecar.replicas, at_goal, trouble)
     status: Json = {
         "observedGeneration": db.generation,
         "desired": views.desired(db, plan),
@@ -66,14 +68,34 @@ def _offer(db: FaceDatabase, plan: Plan) -> Available | None:
 
 def invalid_status(body: Mapping[str, Any], field: str, why: str, now: datetime) -> Json:
     """The status of a resource whose spec cannot be read: everything kept, the mistake named."""
+    return _halted(body, Reason.INVALID_SPEC, f"{field} {why}", now, stalled=True)
+
+
+def refused_status(body: Mapping[str, Any], what: str, words: str, now: datetime, *, stalled: bool) -> Json:
+    """The status when the API server refuses a step: everything kept, its own words told.
+
+    What the step's plan would have had remembered is not: it was not done.
+
+    Args:
+        body: the FaceDatabase.
+        what: the object that the step was to write.
+        words: the API server's.
+        now: the time.
+        stalled: it will not take it as things are: somebody must change something.
+    """
+    message = f"The API server does not take {what}: {words.rstrip('.')}. It is tried again every minute."
+    return _halted(body, Reason.STEP_FAILED, message, now, stalled=stalled)
+
+
+def _halted(body: Mapping[str, Any], reason: Reason, message: str, now: datetime, *, stalled: bool) -> Json:
     old: Json = dict(body.get("status") or {})
     generation = body["metadata"].get("generation", 0)
-    message = f"{field} {why}"
+    busy = "False" if stalled else "True"
     values = {
-        Condition.READY: ("False", Reason.INVALID_SPEC, message),
-        Condition.STALLED: ("True", Reason.INVALID_SPEC, message),
-        Condition.RECONCILING: ("False", Reason.INVALID_SPEC, message),
-        Condition.PROGRESSING: ("False", Reason.INVALID_SPEC, message),
+        Condition.READY: ("False", reason, message),
+        Condition.STALLED: ("True" if stalled else "False", reason, message),
+        Condition.RECONCILING: (busy, reason, message),
+        Condition.PROGRESSING: (busy, reason, message),
     }
     old["observedGeneration"] = generation
     old["conditions"] = merge_conditions(old.get("conditions") or (), values, generation, now)

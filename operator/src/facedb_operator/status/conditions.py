@@ -24,7 +24,7 @@ MESSAGE_LIMIT = 1024
 NEEDS_A_PERSON = frozenset({"VersionNotFound", "AssetNotFound", "NoSpace"})
 
 # Nothing moves by itself, and that is what somebody wanted: neither Reconciling nor Stalled.
-STILL = frozenset({Reason.SUSPENDED, Reason.PAUSED})
+STILL = frozenset({Reason.SUSPENDED, Reason.HIBERNATED, Reason.PAUSED})
 
 _STATUS = {True: "True", False: "False", None: "Unknown"}
 # As metav1.Condition has it: the API server refuses the whole status for one reason of another form.
@@ -37,7 +37,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class View:
-    """What the conditions are computed from."""
+    """What the conditions are computed from. ``trouble``: what is wrong with how releases are kept."""
 
     plan: Plan
     bad: Bad | None
@@ -46,6 +46,7 @@ class View:
     up: int
     wanted: int
     at_goal: bool
+    trouble: str | None = None
 
 
 def merge_conditions(
@@ -142,6 +143,8 @@ def _degraded(view: View, ready: tuple[str, str, str]) -> tuple[str, str, str]:
         return ("True", ready[1], ready[2])
     if view.good is not None and view.up < view.wanted:
         return ("True", Reason.NOT_SERVING, f"{view.up} of {view.wanted} pods are serving.")
+    if view.trouble is not None:
+        return ("True", Reason.SNAPSHOT_FAILED, view.trouble)
     return ("False", Reason.SERVING, "As many pods serve as are wanted.")
 
 

@@ -20,7 +20,7 @@ class Phase(StrEnum):
     STALLED = "Stalled"
 
 
-_WAITING = frozenset({Reason.SUSPENDED, Reason.PAUSED, Reason.QUEUED})
+_WAITING = frozenset({Reason.SUSPENDED, Reason.HIBERNATED, Reason.PAUSED, Reason.QUEUED})
 _BACK = frozenset({Reason.ROLLING_BACK, Reason.ROLLED_BACK})
 
 

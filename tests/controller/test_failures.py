@@ -1,0 +1,143 @@
+"""What the API server answers instead of a good answer, and what is made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio.client import ApiClient, Configuration
+
+from facedb_operator.act import write_event
+from facedb_operator.failures import is_certain, is_news, may_be_written, trouble
+from facedb_operator.kinds import SERVICE
+from facedb_operator.kube import LONGEST_WAIT_S, Kube, Refusal
+from facedb_operator.status import refused_status
+from facedb_operator.status.events import Subject, events_of
+from kstatus import faults, kstatus
+
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace x is being terminated"}]}
+
+
+async def _refused(status: int, body: str, headers: dict[str, str]) -> Refusal:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=status, text=body, headers=headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    try:
+        async with ApiClient(Configuration(host=f"http://127.0.0.1:{port}")) as api:
+            await Kube(api).patch(SERVICE, "x", "stash", {})
+    except Refusal as error:
+        return error
+    finally:
+        await runner.cleanup()
+    raise AssertionError("it was not refused")
+
+
+def refused(status: int, message: str = "no", *, after: str = "", **details: Any) -> Refusal:
+    """How a request ends that an HTTP server answers so."""
+    body = json.dumps({"kind": "Status", "code": status, "message": message, "details": details})
+    return asyncio.run(_refused(status, body, {"Retry-After": after} if after else {}))
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 504])
+def test_the_server_is_left_alone_for_as_long_as_it_says(status: int) -> None:
+    found = trouble(refused(status, after="7"))
+    assert found is not None
+    assert found.wait_s == 7
+
+
+def test_nobody_is_sent_away_for_a_day() -> None:
+    found = trouble(refused(503, after="86400"))
+    assert found is not None
+    assert found.wait_s == LONGEST_WAIT_S
+
+
+def test_a_refusal_is_one_line_that_says_what_of() -> None:
+    error = refused(403, "exceeded quota:\n none")
+    assert str(error) == "PATCH services/stash: 403 exceeded quota: none"
+    assert (error.kind, error.name) == (SERVICE, "stash")
+
+
+def test_what_is_no_api_server_is_understood_too() -> None:
+    error = asyncio.run(_refused(502, "<html>Bad gateway</html>", {}))
+    assert str(error) == "PATCH services/stash: 502 Bad Gateway"
+
+
+@pytest.mark.parametrize(
+    ("status", "first", "second"),
+    [(403, True, True), (422, True, True), (404, False, True), (500, False, True), (503, False, True)]
+    + [(each, False, False) for each in (401, 409, 429)],
+)
+def test_what_no_second_try_changes_is_news_at_once_and_what_repeats_is(
+    status: int, *, first: bool, second: bool
+) -> None:
+    error = refused(status)
+    assert (is_news(error, 1), is_news(error, 2)) == (first, second)
+
+
+def test_a_namespace_that_is_being_deleted_is_no_news() -> None:
+    error = refused(403, **TERMINATING)
+    found = trouble(error)
+    assert found is not None
+    assert (is_news(error, 5), found.level) == (False, 10)
+
+
+@pytest.mark.parametrize(
+    ("status", "may_be"), [(403, False), (409, False), (429, False), (500, True), (504, True)]
+)
+def test_only_where_nobody_can_tell_is_a_write_doubted(status: int, *, may_be: bool) -> None:
+    assert may_be_written(refused(status)) is may_be
+    assert may_be_written(TimeoutError())
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(refused(403, **TERMINATING), "DEBUG"), (refused(403), "WARNING")]
+)
+def test_an_event_that_is_not_taken_is_only_worth_a_word_where_somebody_reads_events(
+    error: Refusal, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Full:
+        async def create(self, *_: object) -> None:
+            raise error
+
+    kube: Any = Full()
+    with caplog.at_level("DEBUG", "facedb_operator.act"):
+        asyncio.run(write_event(kube, {"reason": "Fetching", "metadata": {}}))
+    assert [record.levelname for record in caplog.records] == [level]
+
+
+@pytest.mark.parametrize(("status", "reads"), [(403, "Failed"), (500, "InProgress")])
+def test_a_refused_step_is_told_and_nothing_is_forgotten_by_it(
+    spec: dict[str, Any], status: int, reads: str
+) -> None:
+    error = refused(status, "range is full")
+    remembered = {"lastGood": {"version": "2026.02.12"}, "handled": {"retry": "1"}, "observedGeneration": 1}
+    meta = {"name": "stash", "namespace": "default", "uid": "u-1", "generation": 2}
+    body = {"metadata": meta, "spec": spec, "status": {**remembered, "conditions": []}}
+    new = refused_status(body, "Service stash", error.words, NOW, stalled=is_certain(error))
+    assert {name: new[name] for name in ("lastGood", "handled")} == {
+        name: remembered[name] for name in ("lastGood", "handled")
+    }
+    ready = next(c for c in new["conditions"] if c["type"] == "Ready")
+    assert (ready["status"], ready["reason"]) == ("False", "StepFailed")
+    assert ready["message"].startswith("The API server does not take Service stash: range is full.")
+    assert [faults(c) for c in new["conditions"] if faults(c)] == []
+    assert kstatus({**body, "status": new}) == reads
+    (event,) = events_of(Subject("stash", "default", "u-1"), body["status"], new, NOW)
+    assert (event["type"], event["reason"]) == ("Warning", "StepFailed")
+    # The same again is no news and no write.
+    again = refused_status(
+        {**body, "status": new}, "Service stash", error.words, NOW, stalled=is_certain(error)
+    )
+    assert again == new
