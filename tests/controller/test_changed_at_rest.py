@@ -76,6 +76,17 @@ def test_the_serving_release_that_changed_comes_back_by_itself_when_its_pod_is_m
     assert releases(world) == ([A, A] if lost else [A])
 
 
+@pytest.mark.parametrize("after", range(1, 9))
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_after_any_step_it_comes_back_all_the_same(spec: dict[str, Any], way: str, after: int) -> None:
+    world = play(build(spec, way), (nothing,))
+    spoil(world, A, snapshots=True)
+    world.pods.clear()
+    world.crash_after = after
+    world.settle()
+    assert (world.serving(), releases(world), world.kills) == ([A], [A, A], 1)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_going_back_to_a_release_that_changed_serves_on_until_it_is_fetched(
     spec: dict[str, Any], way: str
