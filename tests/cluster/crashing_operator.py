@@ -1,7 +1,8 @@
 """An operator that dies right after each kind of step, once for each version: SIGKILL at every seam.
 
-It is the true operator in the true image; only its ``act`` is wrapped by a script from a ConfigMap. The marks
-of past crashes lie in the pod's emptyDir, which outlives the container.
+It dies once after each phase's first status too. It is the true operator in the true image; only what it
+writes with is wrapped by a script from a ConfigMap. The marks of past crashes lie in the pod's emptyDir,
+which outlives the container.
 """
 
 from __future__ import annotations
@@ -19,19 +20,27 @@ NAME = "crashing-operator"
 SCRIPT = """
 import os, pathlib, signal
 from facedb_operator import reconcile
-real = reconcile.act
+real_act, real_status = reconcile.act, reconcile.write_status
 marks = pathlib.Path("/tmp/crashed")
 marks.mkdir(exist_ok=True)
 
-async def act(kube, db, step, now):
-    wrote = await real(kube, db, step, now)
-    mark = marks / f"{db.version}-{type(step).__name__}"
+def die_once(at):
+    mark = marks / at
     if not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+
+async def act(kube, db, step, now):
+    wrote = await real_act(kube, db, step, now)
+    die_once(f"{db.version}-{type(step).__name__}")
     return wrote
 
-reconcile.act = act
+async def write_status(kube, namespace, name, status):
+    wrote = await real_status(kube, namespace, name, status)
+    die_once(f"status-{status.get('phase')}")
+    return wrote
+
+reconcile.act, reconcile.write_status = act, write_status
 from facedb_operator.__main__ import main
 main()
 """
@@ -69,7 +78,7 @@ def crashing_operator(kubernetes: Kubernetes) -> Iterator[None]:
 
 
 def crashes(kubernetes: Kubernetes) -> set[str]:
-    """The marks: ``VERSION-Step`` of every crash so far."""
+    """The marks: ``VERSION-Step`` or ``status-Phase`` of every crash so far."""
     args = ("exec", f"deploy/{NAME}", "-n", NAMESPACE, "--", "ls", "/tmp/crashed")
     return set(kubernetes.kubectl(*args, check=False).split())
 

@@ -9,7 +9,6 @@ import pytest
 
 from cluster.plugin import facedb
 from cluster.stage import FIRST, SECOND, THIRD
-from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
 pytestmark = pytest.mark.cluster
@@ -42,7 +41,7 @@ def test_the_volume_is_as_large_as_the_source_says(following: Database) -> None:
 
 def test_a_newer_version_is_taken_at_once_where_that_is_the_policy(following: Database) -> None:
     follow(following, f"<{THIRD}", policy="Automatic")
-    following.wait_serving(SECOND)
+    following.wait_taken(SECOND)
     assert following.status()["desired"]["resolvedFrom"] == f"<{THIRD}"
 
 
@@ -52,7 +51,7 @@ def test_a_newer_version_waits_for_somebody_to_approve_it(following: Database) -
     assert THIRD in told["message"]
     following.wait_serving(SECOND)
     facedb(following, "approve", following.name, "--wait")
-    following.wait_serving(THIRD)
+    following.wait_taken(THIRD)
     assert following.condition("UpdateAvailable")["status"] == "False"
 
 
@@ -75,12 +74,7 @@ def test_a_paused_database_moves_only_once_it_is_resumed(following: Database) ->
     following.wait("Paused", "True")
     assert following.status()["active"]["version"] == THIRD
     facedb(following, "resume", following.name)
-    wait_until(
-        lambda: following.status()["active"]["version"] == SECOND,
-        "the kept release to serve again",
-        timeout_s=90,
-        tell=following.describe,
-    )
+    following.wait_taken(SECOND)
 
 
 def test_a_version_that_is_not_kept_is_refused_before_anything_is_asked(following: Database) -> None:

@@ -9,6 +9,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 POLL_S = 0.25
+# A look is a kubectl, which costs processor time that what is waited for needs: rest longer than it took.
+REST_TO_LOOK = 3.0
+LONGEST_REST_S = 3.0
 
 
 def wait_until(
@@ -27,10 +30,12 @@ def wait_until(
     """
     end = time.monotonic() + timeout_s
     while True:
+        began = time.monotonic()
         found = check()
         if found:
             return found
+        took_s = time.monotonic() - began
         if time.monotonic() > end:
             state = f"\n{tell()}" if tell else ""
             raise TimeoutError(f"timed out after {timeout_s:.0f} s waiting for {what}{state}")
-        time.sleep(POLL_S)
+        time.sleep(min(max(POLL_S, REST_TO_LOOK * took_s), LONGEST_REST_S))

@@ -75,9 +75,18 @@ class Database:
         return wait_until(told, what, timeout_s=SETTLE_S, tell=self.describe) or {}
 
     def wait_serving(self, version: str) -> None:
-        """Wait until Ready is True and this version is active."""
+        """Wait until Ready is True; this version is active then."""
         self.wait("Ready", "True")
         assert self.status()["active"]["version"] == version
+
+    def wait_taken(self, version: str) -> None:
+        """Wait until this version is active, and Ready. A channel is Ready too while it asks for another."""
+
+        def taken() -> bool:
+            active = self.status().get("active") or {}
+            return active.get("version") == version and self.condition("Ready").get("status") == "True"
+
+        wait_until(taken, f"{version} to be taken", timeout_s=SETTLE_S, tell=self.describe)
 
     def client(self, rate: float = 0) -> ClientPod:
         """A client that asks without a pause, or so many times a second; not started yet."""
