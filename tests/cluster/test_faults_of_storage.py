@@ -22,8 +22,8 @@ from release_server import ReleaseServer
 pytestmark = pytest.mark.cluster
 
 ROOM, TIGHT = "64Mi", "16Mi"
-# Bytes in a second: a release takes some ten seconds then.
-SLOW = 50_000
+# Bytes of each answer, and no more: a fetch begins and does not end.
+SOME, MANY = 20_000, 1_000
 
 
 @pytest.fixture(scope="module")
@@ -77,18 +77,13 @@ def test_a_disk_that_becomes_full_stops_the_fetch_alone_and_room_and_a_retry_end
     before, wanted = active(serving), "2026.04.02"
     neighbour(serving, wanted)
     with ReleaseServer(serving.stage.root, host=serving.place.host) as slow:
-        slow.faults.bytes_per_second = SLOW
+        slow.faults.stall_after, slow.faults.stalls_left = SOME, MANY
         apply(serving, wanted, {"github": {"repository": DATA_REPOSITORY, "apiURL": slow.url}})
-        wait_until(
-            lambda: (serving.status().get("target") or {}).get("bytesDone"),
-            "the fetch to move bytes",
-            timeout_s=90,
-            tell=serving.describe,
-        )
+        wait_until(slow.faults.stalled.is_set, "bytes to move", timeout_s=90, tell=serving.describe)
         filler = fill(folder_of(serving, wanted))
-        slow.faults.bytes_per_second = None
-        told = serving.wait("Ready", "False", "NoSpace")
-        assert "is full" in told["message"]
+        slow.faults.stalls_left = 0
+        slow.faults.resume()
+        wait_told(serving, "is full", reason="NoSpace")
         assert active(serving) == before
         filler.unlink()
         annotate(serving, "retry", "room")

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
-from cluster.stage import FIRST, SECOND
+from builders import archive_name
+from cluster.stage import DATA_REPOSITORY, FIRST, SECOND
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
+from release_server import ReleaseServer
 
 pytestmark = pytest.mark.cluster
+
+# Bytes of each answer, and no more: a fetch begins and does not end.
+SOME, MANY = 20_000, 1_000
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +89,15 @@ def test_a_deployment_that_was_deleted_is_made_again(first: Database) -> None:
 def test_replicas_that_somebody_changed_are_put_right(first: Database) -> None:
     (name,) = deployments(first)
     patch(first, "deployment", name, {"spec": {"replicas": 3}})
+    wait_until(lambda: replicas(first, name) == 1, "one replica again", timeout_s=90)
     wait_until(lambda: len(first.pods()) == 1, "one pod", timeout_s=90)
     first.wait("Ready", "True")
+
+
+def replicas(database: Database, name: str) -> int:
+    """How many pods a Deployment is to have."""
+    found = database.place.kubernetes.get("deployment", name, database.namespace)
+    return int(found["spec"]["replicas"])
 
 
 @pytest.mark.fault("a policy rewrites labels")
@@ -95,6 +108,9 @@ def test_labels_that_a_policy_adds_are_left_alone(first: Database) -> None:
     }
     patch(first, "deployment", name, labels)
     first.apply(SECOND)
+    wait_until(lambda: len(deployments(first)) == 2, "the second Deployment", timeout_s=90)
+    found = first.place.kubernetes.get("deployment", name, first.namespace)["metadata"]["labels"]
+    assert labels["metadata"]["labels"].items() <= found.items()
     first.wait_serving(SECOND)
 
 
@@ -108,3 +124,50 @@ def test_a_database_that_is_deleted_in_mid_roll_takes_its_children_along(first: 
     # Users' state stays, and a database made anew finds it.
     first.apply(FIRST)
     first.wait_serving(FIRST)
+
+
+@pytest.fixture
+def fetching(fdb: Database) -> Iterator[tuple[Database, ReleaseServer]]:
+    """Another database, which has only begun to fetch its first release."""
+    namespace = f"{fdb.namespace}-fetching"
+    fdb.place.kubernetes.ensure_namespace(namespace)
+    with ReleaseServer(fdb.stage.root, host=fdb.place.host) as server:
+        server.faults.stall_after, server.faults.stalls_left = SOME, MANY
+        database = Database(fdb.place, fdb.stage, fdb.server, namespace)
+        database.apply(FIRST, source={"github": {"repository": DATA_REPOSITORY, "apiURL": server.url}})
+        wait_until(server.faults.stalled.is_set, "bytes to move", timeout_s=120, tell=database.describe)
+        yield database, server
+    fdb.place.kubernetes.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
+
+
+def left(database: Database) -> list[str]:
+    """What is left of a database, by its label, but for the volume of its users' state."""
+    kinds = "jobs,pods,deployments,services,persistentvolumeclaims,roles,rolebindings,serviceaccounts"
+    found = database.place.kubernetes.kubectl(
+        *("get", kinds, "-n", database.namespace, "-l", f"facedb.dev/database={database.name}"),
+        *("-o", "name"),
+    )
+    return [name for name in found.split() if not name.endswith("-state")]
+
+
+@pytest.mark.fault("FaceDatabase is deleted in the middle of a fetch")
+def test_a_database_that_is_deleted_in_mid_fetch_stops_its_job_and_leaves_users_state_alone(
+    fetching: tuple[Database, ReleaseServer],
+) -> None:
+    database, server = fetching
+    kubectl = database.place.kubernetes.kubectl
+    kubectl("delete", "fdb", database.name, "-n", database.namespace, "--timeout=60s")
+    wait_until(lambda: not left(database), "all of it to go", timeout_s=90, tell=lambda: str(left(database)))
+    sent = server.bytes_sent
+    archive = server.root / DATA_REPOSITORY / f"v{FIRST}" / archive_name(FIRST)
+    assert sent < archive.stat().st_size
+    assert "stash-state" in kubectl("get", "pvc", "-n", database.namespace, "-o", "name")
+
+
+@pytest.mark.fault("namespace is deleted in the middle of a fetch")
+def test_a_namespace_that_is_deleted_in_mid_fetch_ends_without_a_finalizer_in_the_way(
+    fetching: tuple[Database, ReleaseServer],
+) -> None:
+    database, _ = fetching
+    database.place.kubernetes.kubectl("delete", "namespace", database.namespace, "--timeout=120s")
+    assert not database.place.kubernetes.get("namespace", database.namespace, "default")
