@@ -19,7 +19,7 @@ pytestmark = pytest.mark.cluster
 ROLLOUT = {"strategy": "Rolling", "drain": "2s", "progressDeadline": "3m"}
 # For pods that can never come up.
 HASTY = {**ROLLOUT, "progressDeadline": "20s"}
-RECALL = [{"name": "recall", "recall": {"min": "0.9"}}]
+RECALL = [{"name": "recall", "recall": {"min": 0.9}}]
 
 
 @pytest.fixture(scope="module")

@@ -170,3 +170,12 @@ def test_a_changed_setting_of_the_pods_is_another_revision(spec: Json, change: J
 
 def test_the_states_size_is_no_setting_of_the_pods(spec: Json) -> None:
     assert database(spec).revision_key == database(spec, state={"size": "9Gi"}).revision_key
+
+
+def test_a_slow_start_is_not_killed_for_its_slowness(spec: Json) -> None:
+    container = pod(database(spec))["containers"][0]
+    start = container["startupProbe"]
+    # The kubelet asks nothing else until this one was answered: a busy node may need minutes for it.
+    assert start["httpGet"]["path"] == container["livenessProbe"]["httpGet"]["path"] == "/health"
+    assert start["periodSeconds"] * start["failureThreshold"] >= 300
+    assert "initialDelaySeconds" not in container["livenessProbe"]

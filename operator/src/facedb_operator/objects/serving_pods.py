@@ -132,6 +132,13 @@ def _container(db: FaceDatabase, drain_s: int) -> Manifest:
         "ports": [{"name": "http", "containerPort": names.SIDECAR_PORT}],
         "env": environment(db),
         "resources": _resources(db),
+        # A start on a busy node may take minutes; until it answers, nothing else judges it.
+        "startupProbe": {
+            "httpGet": {"path": "/health", "port": "http"},
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+            "failureThreshold": 300,
+        },
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "http"},
             "periodSeconds": 2,
@@ -143,7 +150,6 @@ def _container(db: FaceDatabase, drain_s: int) -> Manifest:
             "periodSeconds": 10,
             "timeoutSeconds": 5,
             "failureThreshold": 6,
-            "initialDelaySeconds": 10,
         },
         # Deleted pods (a node drain, say) leave as gently as replaced ones.
         "lifecycle": {
