@@ -226,6 +226,8 @@ class Observed:
     """
 
     now: datetime
+    # Since when passes have followed each other: no deadline counts time in which nobody looked.
+    since: datetime | None = None
     claims: tuple[Claim, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     jobs: tuple[FetchJob, ...] = ()

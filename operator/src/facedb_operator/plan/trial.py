@@ -176,7 +176,7 @@ def _overdue(
 ) -> tuple[str, str] | None:
     pods = live(seen, work.revision_key)
     behind = [p for p in pods if not is_good(p, work)]
-    since = _clock(db, work, walk, behind)
+    since = _watched(seen, _clock(db, work, walk, behind))
     deadline = db.rollout.progress_deadline
     # Pods that are good but not yet let in are progress that this very pass will make.
     if len(pods) - len(behind) >= wanted.aim or since is None or seen.now - since <= deadline:
@@ -185,6 +185,13 @@ def _overdue(
     why = f": {waits[0]}" if waits else ""
     message = f"{work.version} made no progress for {deadline.total_seconds():.0f} s{why}"
     return Reason.PROGRESS_DEADLINE, message
+
+
+def _watched(seen: Observed, since: datetime | None) -> datetime | None:
+    """The same moment, or when somebody began to look; a moment ahead is of before a clock was set back."""
+    if since is None or seen.since is None:
+        return since
+    return max(since, seen.since) if since <= seen.now else seen.since
 
 
 def _clock(db: FaceDatabase, work: Workload, walk: Walk, behind: list[Pod]) -> datetime | None:
