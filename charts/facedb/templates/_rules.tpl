@@ -32,7 +32,7 @@ this to the code. It follows what it made by watches, so that it need not get on
   verbs: [get]
 - apiGroups: [""]
   resources: [events]
-  verbs: [create]
+  verbs: [create, patch]
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch, delete]
@@ -67,4 +67,20 @@ this to the code. It follows what it made by watches, so that it need not get on
 - apiGroups: [snapshot.storage.k8s.io]
   resources: [volumesnapshotclasses]
   verbs: [list, watch]
+{{- end }}
+
+{{- /* What kubectl facedb reads, docs/kubectl.md lists it. */ -}}
+{{- define "facedb.seeing" -}}
+- apiGroups: [facedb.dev]
+  resources: [facedatabases]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [get, list, watch]
+- apiGroups: [""]
+  resources: [pods/log]
+  verbs: [get]
+- apiGroups: [""]
+  resources: [events]
+  verbs: [get, list, watch]
 {{- end }}
