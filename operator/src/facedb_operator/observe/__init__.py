@@ -14,7 +14,7 @@ import aiohttp
 from kubernetes.aio.client import ApiException
 
 from facedb_operator import kinds
-from facedb_operator.facts import CheckRun, FetchJob, JobState, Observed, Pod, Progress
+from facedb_operator.facts import CheckRun, Claim, FetchJob, JobState, Observed, Pod, Progress
 from facedb_operator.kube import Kube
 from facedb_operator.names import Component
 from facedb_operator.observe.access import Access
@@ -71,7 +71,7 @@ class Observer:
     def observe(self, db: FaceDatabase, now: datetime) -> Observed:
         """Everything known of one database, but for what others do. No I/O."""
         key = (db.namespace, db.name)
-        claims = past_claims(_facts(self._store.of(kinds.CLAIM, key)), now)
+        claims: list[Claim] = past_claims(_facts(self._store.of(kinds.CLAIM, key)), now)
         workers = self._workers(key)
         progress = self._progress.get(key, {})
         jobs = _facts(self._store.of(kinds.JOB, key))
