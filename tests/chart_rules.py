@@ -113,9 +113,14 @@ def recorded() -> Recorder:
         for step in EACH:
             await act(kube, database(), step, NOW)
         await write_status(kube, "media", "stash", {})
-        event = {"reason": "x", "message": "x", "lastTimestamp": "x"}
-        for _ in range(2):
-            await write_event(kube, {**event, "metadata": {"namespace": "media", "name": "x"}})
+        event = {
+            "reason": "x",
+            "message": "x",
+            "lastTimestamp": "x",
+            "metadata": {"namespace": "media", "name": "x"},
+        }
+        await write_event(kube, event)
+        await write_event(kube, event, known=1)
 
     asyncio.run(everything())
     return recorder

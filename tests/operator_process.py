@@ -97,7 +97,9 @@ def counted(events: list[Body]) -> Counter[str]:
 def install(api: ApiServer) -> None:
     """Define the resource."""
     api.kubectl("apply", "--server-side", "-f", str(CRDS))
-    api.kubectl("wait", "--for=condition=Established", "crd", f"{names.PLURAL}.{names.GROUP}")
+    wait = ("wait", "--for=condition=Established", "crd", f"{names.PLURAL}.{names.GROUP}")
+    # It fails where there are no conditions yet.
+    until(lambda: api.kubectl(*wait, check=False).returncode == 0, "the resource is defined")
 
 
 def until(is_so: Callable[[], object], what: str = "it", patience_s: float = PATIENCE_S) -> None:

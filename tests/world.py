@@ -63,6 +63,7 @@ class World:
         fleet: whether other databases let this one begin.
         crashes: whether a pod's container ends in this second, and is started anew.
         moods: a pod → what it says from now on, whatever ``answers`` has for its Deployment.
+        quota: why no more pods may be made, in the cluster's words; None where they may.
         crash_after: the operator is killed after so many more steps; None for never.
     """
 
@@ -78,6 +79,7 @@ class World:
     fleet: Fleet = field(default_factory=Fleet)
     crashes: Callable[[Pod, Workload], bool] = lambda _pod, _work: False
     moods: dict[str, Answer] = field(default_factory=dict)
+    quota: str | None = None
     crash_after: int | None = None
     annotations: dict[str, str] = field(default_factory=dict)
     generation: int = 1
@@ -218,7 +220,9 @@ class World:
         holders = [p for p in self.pods.values() if p.unschedulable is None]
         if self.gpus is not None and len(holders) > self.gpus:
             raise Impossible(f"{len(holders)} pods hold {self.gpus} GPUs")
-        writers = [j.claim for j in self.jobs.values() if j.state is JobState.RUNNING]
+        fetching = (Component.RELEASE, Component.MODELS)
+        running = [j for j in self.jobs.values() if j.state is JobState.RUNNING]
+        writers = [j.claim for j in running if j.component in fetching]
         if len(writers) != len(set(writers)):
             raise Impossible("two Jobs write one claim")
         check_last_good(self)
@@ -254,7 +258,9 @@ class World:
         for pod in live[: max(0, len(live) - work.replicas)]:
             self.pods[pod.name] = world_pods.judged(self, replace(pod, deleting=True))
             self.left_at[pod.name] = self.now
-        for _ in range(work.replicas - len(live)):
+        missing = max(0, work.replicas - len(live))
+        self.workloads[work.name] = work = replace(work, trouble=self.quota if missing else None)
+        for _ in range(0 if self.quota else missing):
             self.born += 1
             pod = new_pod(f"pod-{self.born}", work, self.now)
             self.pods[pod.name] = pod

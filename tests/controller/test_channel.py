@@ -19,6 +19,7 @@ from channel_world import (
     message,
     update,
 )
+from world_objects import digest_of
 
 
 @pytest.mark.parametrize("policy", ["Notify", "Automatic"])
@@ -199,3 +200,35 @@ def test_a_pass_is_asked_for_at_the_moment_the_window_opens() -> None:
     todo = world.one_pass()
     assert todo.check_again is not None
     assert todo.check_again <= timedelta(seconds=10)
+
+
+def test_a_pinned_digest_that_gives_way_to_a_channel_is_not_fetched_again() -> None:
+    source = Publisher(A)
+    world = channel_world(source, policy="Automatic")
+    channel = world.spec.pop("channel")
+    world.spec |= {"version": A, "digest": digest_of(A)}
+    world.settle()
+    before, works = list(world.fetched), set(world.workloads)
+    del world.spec["version"], world.spec["digest"]
+    world.apply(channel=channel)
+    world.settle()
+    assert (world.fetched, set(world.workloads)) == (before, works)
+    assert world.condition("Ready") == ("True", "Serving")
+    # What comes after it is pinned by nobody.
+    source.offers = B
+    live(world, 3700)
+    assert world.serving() == [B]
+    assert "digest" not in world.status["desired"]
+
+
+def test_a_digest_that_is_no_longer_pinned_is_no_reason_to_fetch_again() -> None:
+    world = channel_world(Publisher(A))
+    del world.spec["channel"]
+    world.spec |= {"version": A, "digest": digest_of(A)}
+    world.settle()
+    before = list(world.fetched)
+    del world.spec["digest"]
+    world.apply()
+    world.settle()
+    assert world.fetched == before
+    assert world.condition("Ready") == ("True", "Serving")

@@ -162,6 +162,19 @@ def test_the_settings_are_read_from_the_environment() -> None:
     assert Settings.from_env({"FACEDB_NETWORK_POLICIES": "true"}).network_policies
 
 
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
+def test_a_clock_that_was_set_keeps_nobody_waiting_for_longer_than_the_delay(jump: timedelta) -> None:
+    admission = Admission(Limits(delay=10 * MINUTE))
+    first, second, third = database("a"), database("b"), database("c")
+    assert admission.ask(first, NOW).may_begin
+    assert not admission.ask(second, NOW + MINUTE).may_begin
+    later = NOW + jump + 11 * MINUTE
+    assert admission.ask(second, later).may_begin
+    # From there on it is counted anew.
+    assert not admission.ask(third, later + 9 * MINUTE).may_begin
+    assert admission.ask(third, later + 11 * MINUTE).may_begin
+
+
 @given(
     st.integers(1, 3),
     st.integers(0, 10),

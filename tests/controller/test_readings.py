@@ -195,3 +195,9 @@ def test_claims_and_deployments_carry_what_they_are_for() -> None:
     assert (found.claim, found.digest, found.replicas) == ("c", "sha256:ab", 2)
     assert found.holds == {"nvidia.com/gpu", "cpu"}
     assert read_counted(work).pods == 1
+    assert found.trouble is None
+    told = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: pods"}
+    work["status"]["conditions"] = [{"type": "Available", "status": "True", "message": "fine"}, told]
+    assert read_workload(work).trouble == "exceeded quota: pods"
+    told["status"] = "False"
+    assert read_workload(work).trouble is None

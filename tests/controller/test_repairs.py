@@ -11,7 +11,7 @@ from kubernetes.aio.client import ApiException
 from facedb_operator.kinds import JOB, SERVICE, Kind
 from facedb_operator.observe.freshness import Freshness
 from facedb_operator.observe.repairs import GAP_S, Repairs
-from facedb_operator.observe.store import Key, Store
+from facedb_operator.observe.store import Entry, Key, Store
 from facedb_operator.observe.watching import ONE_BY_ONE, Watches
 from virtual_time import play
 from watched_api import WatchedApi
@@ -139,3 +139,37 @@ def test_after_refused_writes_only_what_was_written_is_listed_and_once_for_all(c
         await watches.stop()
 
     play(story())
+
+
+def entry(database: str, version: int) -> Entry:
+    return Entry("x", f"{database}-s", database, "uid", version, deleting=False, fact=f"as of {version}")
+
+
+def facts(store: Store, key: Key) -> list[str]:
+    return [each.fact for each in store.of(SERVICE, key)]
+
+
+def test_a_whole_listing_that_is_older_than_a_repair_changes_nothing_of_what_was_repaired() -> None:
+    store, (mine, other) = Store(), MANY[:2]
+    store.listed(SERVICE, "", [entry(mine[1], 5), entry(other[1], 5)], 10)
+    store.repaired(SERVICE, mine, [entry(mine[1], 20)], 20)
+    # A watch that expired has begun this listing before the repair, and it comes after it.
+    store.listed(SERVICE, "", [entry(mine[1], 12), entry(other[1], 12)], 15)
+    assert (facts(store, mine), facts(store, other)) == (["as of 20"], ["as of 12"])
+    assert (store.known(SERVICE, mine), store.known(SERVICE, other)) == (20, 15)
+    # What the repair did not find any more does not come back either.
+    store.repaired(SERVICE, mine, [], 22)
+    store.listed(SERVICE, "", [entry(mine[1], 12), entry(other[1], 12)], 21)
+    store.happened(SERVICE, "", entry(mine[1], 21), gone=False)
+    assert facts(store, mine) == []
+    # A newer one counts again.
+    store.listed(SERVICE, "", [entry(mine[1], 30)], 30)
+    assert (facts(store, mine), facts(store, other)) == (["as of 30"], [])
+
+
+def test_a_repair_that_is_older_than_the_watch_changes_nothing() -> None:
+    store, key = Store(), MANY[0]
+    store.listed(SERVICE, "", [entry(key[1], 5)], 10)
+    store.happened(SERVICE, "", entry(key[1], 30), gone=False)
+    store.repaired(SERVICE, key, [entry(key[1], 5)], 20)
+    assert facts(store, key) == ["as of 30"]

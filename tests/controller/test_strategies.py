@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -143,6 +143,38 @@ def test_a_canary_whose_second_pod_never_comes_goes_back(spec: dict[str, Any]) -
     world.settle()
     assert world.serving() == [A] * 4
     assert world.status["bad"][-1]["reason"] == "ProgressDeadlineExceeded"
+
+
+def test_a_canary_whose_pod_comes_and_goes_goes_back_within_two_deadlines(spec: dict[str, Any]) -> None:
+    world = serving_a(spec, "Canary", 4, steps=[{"percent": 25, "pause": "30s"}])
+    world.apply(version=B)
+    until(world, "CanaryPaused")
+    begun, (first, *_) = world.now, pods_of(world, B)
+    good = good_answer(workload(world, B))
+    moods = (good, replace(good, ready=False, message="warming up"))
+
+    def flap(world: World) -> None:
+        # Five seconds ready, five seconds not; its container goes on running.
+        world.moods[first.name] = moods[int((world.now - begun).total_seconds()) // 5 % 2]
+
+    world.watch = flap
+    world.settle()
+    assert world.serving() == [A] * 4
+    assert world.status["bad"][-1]["reason"] == "ProgressDeadlineExceeded"
+    ended = datetime.fromisoformat(world.status["bad"][-1]["at"])
+    assert ended - begun < timedelta(minutes=4)
+
+
+def test_a_canary_whose_node_goes_in_a_long_pause_has_time_to_come_back(spec: dict[str, Any]) -> None:
+    world = serving_a(spec, "Canary", 4, steps=[{"percent": 25, "pause": "10m"}])
+    world.apply(version=B)
+    until(world, "CanaryPaused")
+    wait(world, 300)
+    world.delete_pod(pods_of(world, B)[0].name)
+    wait(world, 60)
+    assert world.condition("Ready")[1] == "CanaryPaused"
+    wait(world, 660)
+    assert world.serving() == [B] * 4
 
 
 def test_recreate_starts_nothing_before_the_old_pods_are_gone(spec: dict[str, Any]) -> None:

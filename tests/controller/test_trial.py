@@ -202,3 +202,33 @@ def slow(world: World, version: str) -> None:
         return None if work.version == version else good_answer(work)
 
     world.answers = answers
+
+
+def test_a_bake_in_which_a_quota_forbids_the_lost_pod_is_told_and_judged(spec: dict[str, Any]) -> None:
+    world = serving_a(spec, "BlueGreen", 2, bake="60s")
+    world.apply(version=B)
+    until(world, "Baking")
+    world.quota = 'pods "stash" is forbidden: exceeded quota: pods, used: pods=3, limited: pods=3'
+    world.delete_pod(pods_of(world, B)[0].name)
+    wait(world, 30)
+    message = next(c["message"] for c in world.status["conditions"] if c["type"] == "Ready")
+    assert "exceeded quota" in message
+    # The bake, and a deadline beyond it.
+    wait(world, 190)
+    assert world.serving() == [A, A]
+    bad = world.status["bad"][-1]
+    assert bad["reason"] == "ProgressDeadlineExceeded"
+    assert "exceeded quota" in bad["message"]
+
+
+def test_a_lost_pod_that_a_quota_forbids_is_told_of_what_serves_too(spec: dict[str, Any]) -> None:
+    world = serving_a(spec, "Rolling", 2)
+    world.quota = "exceeded quota: pods"
+    world.delete_pod(next(iter(world.pods)))
+    wait(world, 10)
+    assert world.condition("Ready") == ("False", "Repairing")
+    message = next(c["message"] for c in world.status["conditions"] if c["type"] == "Ready")
+    assert "exceeded quota" in message
+    world.quota = None
+    world.settle()
+    assert world.condition("Ready") == ("True", "Serving")

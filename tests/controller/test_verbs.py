@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,3 +171,20 @@ def told(world: World, crash_after: int | None, end: list[str]) -> int:
     assert len(world.status["bad"]) <= 1
     assert world.kills == (0 if crash_after is None else 1)
     return world.steps_done - before
+
+
+def test_a_volume_that_is_still_to_be_made_from_a_lost_snapshot_is_no_kept_release(
+    spec: dict[str, Any],
+) -> None:
+    world = serving_a(spec)
+    world.apply(version=B)
+    world.settle()
+    old = next(c for c in world.claims.values() if c.version == A)
+    # It was restored, and before a pod came the snapshot went: nothing will ever be on it.
+    world.claims[old.name] = replace(old, bound=False, restored_from="gone")
+    say(world, "rollback", f"{A}-1")
+    world.one_pass()
+    assert world.status["lastGood"]["version"] == B
+    message = next(c["message"] for c in world.status["conditions"] if c["type"] == "Ready")
+    assert f"{A} is not kept" in message
+    assert world.serving() == [B]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from facedb_operator.plan.windows import is_open, next_opening
 from facedb_operator.spec.channel import Window, read_channel
+from facedb_operator.spec.errors import InvalidSpec
 
 MINUTE = timedelta(minutes=1)
 # Moments about which clocks jump: an hour, half an hour, at midnight, and a date that is left out.
@@ -111,7 +112,7 @@ def test_a_window_of_a_week_never_closes(hours: int) -> None:
     assert is_open(window("Wed", "03:00", "7d"), datetime(2026, 11, 21, tzinfo=UTC) + timedelta(hours=hours))
 
 
-def test_a_window_without_duration_never_opens() -> None:
-    asked = window("Sat", "00:00", "0s")
-    assert not is_open(asked, datetime(2026, 11, 21, tzinfo=UTC))
-    assert next_opening(asked, datetime(2026, 11, 20, tzinfo=UTC)) is None
+@pytest.mark.parametrize("length", ["0s", "0m", "0h0m0s"])
+def test_a_window_without_duration_is_refused_in_words(length: str) -> None:
+    with pytest.raises(InvalidSpec, match="a window of no length never opens"):
+        window("Sat", "00:00", length)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from urllib3.exceptions import HTTPError
 
+from facedb_kubectl.disguise import disguise, put_on
 from facedb_kubectl.errors import Forbidden, NotFound, Refused, Trouble, Unreachable
 from facedb_kubectl.fields import printable, text
 from facedb_kubectl.tokens import FIELD_MANAGER
@@ -79,7 +80,7 @@ class Cluster:
     """
 
     def __init__(self, where: Where) -> None:
-        self._api, self.namespace = _open(where)
+        self._api, self.namespace, self._worn = _open(where)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Json:
         """One object."""
@@ -187,7 +188,8 @@ class Cluster:
             auth_settings=["BearerToken"],
         )
         # The client would drop what is None, and null is how a merge patch takes something away.
-        reply = self._api.call_api(method, url, headers, body, _request_timeout=(CONNECT_S, patience_s))
+        sent = put_on(headers, self._worn)
+        reply = self._api.call_api(method, url, sent, body, _request_timeout=(CONNECT_S, patience_s))
         if not 200 <= reply.status < 300:
             raise _refusal(reply.status, reply.read() or b"", verb, kind, namespace, more)
         return reply
@@ -231,8 +233,8 @@ def _refusal(
     return Unreachable(sentence(f"The API server answers {status}: {said}"))
 
 
-def _open(where: Where) -> tuple[ApiClient, str]:
-    """A client, and the namespace that is meant when none is named.
+def _open(where: Where) -> tuple[ApiClient, str, tuple[tuple[str, str], ...]]:
+    """A client, the namespace that is meant when none is named, and as whom to act.
 
     Raises:
         Unreachable: there is no configuration, or it cannot be read.
@@ -242,6 +244,7 @@ def _open(where: Where) -> tuple[ApiClient, str]:
 
     settings = Configuration()
     file = str(where.kubeconfig) if where.kubeconfig else None
+    worn: tuple[tuple[str, str], ...] = ()
     try:
         if file is None and where.context is None and _in_a_pod():
             config.load_incluster_config(client_configuration=settings)
@@ -249,11 +252,12 @@ def _open(where: Where) -> tuple[ApiClient, str]:
         else:
             config.load_kube_config(file, where.context, settings, persist_config=False)
             namespace = _namespace(file, where.context)
+            worn = disguise(file, where.context)
     except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
         raise Unreachable(f"No way to a cluster: {sentence(printable(str(error)))}") from error
     # One try: a person sees what is wrong, and a loop of ours begins anew by itself.
     settings.retries = False
-    return ApiClient(settings), where.namespace or namespace
+    return ApiClient(settings), where.namespace or namespace, worn
 
 
 def contexts(where: Where) -> list[str]:

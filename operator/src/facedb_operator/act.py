@@ -155,30 +155,50 @@ async def write_status(kube: Kube, namespace: str, name: str, status: dict[str, 
     return (_written(DATABASE, await kube.apply(DATABASE, body, "status")),)
 
 
-async def write_event(kube: Kube, event: dict[str, Any]) -> None:
+async def write_event(kube: Kube, event: dict[str, Any], known: int = 0) -> int:
     """Create an Event, or raise the count of the one of this name.
 
     One that the API server does not take is only a message lost.
+
+    Args:
+        kube: the API server.
+        event: what to say.
+        known: how often it was said, if that is known.
+
+    Returns:
+        How often it was said now; 0: it was not taken.
     """
     try:
+        if known:
+            return await _repeat_event(kube, event, known)
         await kube.create(EVENT, event)
     except FAILURES as error:
+        if known and getattr(error, "status", 0) == NOT_FOUND:
+            # Events are kept for an hour.
+            return await write_event(kube, event)
         if getattr(error, "status", 0) == CONFLICT:
-            await _repeat_event(kube, event)
-        else:
-            _lost(event, error)
+            return await _find_event(kube, event)
+        _lost(event, error)
+        return 0
+    return 1
 
 
-async def _repeat_event(kube: Kube, event: dict[str, Any]) -> None:
+async def _find_event(kube: Kube, event: dict[str, Any]) -> int:
     """Say it again. The first change brings the old count back: no right to read Events is needed."""
     meta = event["metadata"]
-    news = {key: event[key] for key in ("message", "lastTimestamp")}
     try:
-        found = await kube.patch(EVENT, meta["namespace"], meta["name"], news)
-        more = {"count": found.get("count", 1) + 1}
-        await kube.patch(EVENT, meta["namespace"], meta["name"], more)
+        found = await kube.patch(EVENT, meta["namespace"], meta["name"], {"message": event["message"]})
+        return await _repeat_event(kube, event, found.get("count", 1))
     except FAILURES as error:
         _lost(event, error)
+        return 0
+
+
+async def _repeat_event(kube: Kube, event: dict[str, Any], known: int) -> int:
+    meta = event["metadata"]
+    news = {key: event[key] for key in ("message", "lastTimestamp")}
+    await kube.patch(EVENT, meta["namespace"], meta["name"], {**news, "count": known + 1})
+    return known + 1
 
 
 def _lost(event: dict[str, Any], error: Exception) -> None:

@@ -136,6 +136,7 @@ class Workload:
     ``snapshot``: the VolumeSnapshot from which each pod makes a volume of its own (PerPod); ``claim`` is
     empty then. Otherwise all pods mount ``claim``. ``gated``: its pods have the readiness gate; without it
     they take traffic as soon as they are ready. ``holds``: the resources that a pod of it asks for, by name.
+    ``trouble``: why the cluster makes no pod of it, in its words.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Workload:
     snapshot: str = ""
     gated: bool = True
     holds: frozenset[str] = frozenset()
+    trouble: str | None = None
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,8 @@ class Observed:
     """
 
     now: datetime
+    # Since when passes have followed each other: no deadline counts time in which nobody looked.
+    since: datetime | None = None
     claims: tuple[Claim, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
     jobs: tuple[FetchJob, ...] = ()

@@ -18,6 +18,8 @@ Key = tuple[str, str]
 
 # One that has not asked for so long does not wait any more: it is paused, or its operator has other worries.
 ASKS_EVERY = timedelta(minutes=3)
+# Clocks of machines differ by less.
+SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def judge(limits: Limits, now: datetime, others: Iterable[Standing], ahead: int)
     if limits.most and rolling + ahead >= limits.most:
         before = f", {ahead} wait before this one" if ahead else ""
         return Fleet(False, f"{rolling} of at most {limits.most} rollouts are under way{before}.")
-    last = max((other.began for other in known if other.began), default=None)
+    # What lies further ahead was told before a clock was set back: nobody waits for it again.
+    last = max((other.began for other in known if other.began and other.began <= now + SKEW), default=None)
     if limits.delay and last is not None:
         free_at = last + limits.delay * (1 + ahead)
         if now < free_at:

@@ -28,6 +28,7 @@ from facedb_operator.observe import Observer
 from facedb_operator.observe.answers import over
 from facedb_operator.observe.store import Key, Store
 from facedb_operator.observe.watching import Watches
+from facedb_operator.posting import Post
 from facedb_operator.reconcile import Reconciler
 from facedb_operator.settings import Settings
 from facedb_operator.wakeups import Wakeups
@@ -48,6 +49,7 @@ class Running:
     http: aiohttp.ClientSession
     watches: Watches
     wakeups: Wakeups
+    post: Post
     leadership: Leadership
     tasks: tuple[asyncio.Task[None], ...]
 
@@ -92,10 +94,11 @@ def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
 
     wakeups = Wakeups(when_begun, trouble)
     watches.start(_end)
+    reconcile.post.start()
     election = asyncio.create_task(leadership.run(), name="The election")
     election.add_done_callback(_end)
     beginning = asyncio.create_task(begin(), name="begin")
-    return Running(api, http, watches, wakeups, leadership, (election, beginning))
+    return Running(api, http, watches, wakeups, reconcile.post, leadership, (election, beginning))
 
 
 def _tell(key: Key, wakeups: Wakeups) -> None:
@@ -117,6 +120,7 @@ async def stop(memo: Any, **_: Any) -> None:
     """End the loops and close the connections."""
     running: Running = memo.running
     await running.wakeups.stop()
+    await running.post.stop()
     await running.watches.stop()
     for task in running.tasks:
         task.cancel()

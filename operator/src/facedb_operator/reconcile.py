@@ -3,7 +3,6 @@
 Level-based: it may run at any time, any number of times, and be cut off after any step.
 """
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from facedb_operator import metrics
-from facedb_operator.act import AlreadyVerified, Writes, act, write_event, write_status
+from facedb_operator.act import AlreadyVerified, Writes, act, write_status
 from facedb_operator.facts import Observed
 from facedb_operator.failures import is_certain, is_news, may_be_written
 from facedb_operator.fleet import Admission
@@ -21,15 +20,17 @@ from facedb_operator.observe import Observer
 from facedb_operator.observe.freshness import WRITTEN
 from facedb_operator.observe.store import Key, Store
 from facedb_operator.plan import plan
+from facedb_operator.posting import Post
+from facedb_operator.slots import Rank, Slots
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
-from facedb_operator.status import invalid_status, refused_status, status_of
+from facedb_operator.status import invalid_status, refused_status, status_of, without_words
 from facedb_operator.status.events import Subject, events_of
 from facedb_operator.steps import Plan
 from facedb_operator.wakeups import Gone
 
 # After a step the world looks different: look again before anything else is decided.
 AT_ONCE = timedelta(0)
-# Passes that write at the same time: enough to keep the API server busy, few enough not to flood it.
+# Writes at the same time: enough to keep the API server busy, few enough not to flood it.
 MOST_AT_ONCE = 16
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Reconciler:
         observer: everything else that is known.
         admission: which rollouts may begin.
         default_image: of the sidecar.
+
+    Attributes:
+        post: brings the Events away, once it is started.
     """
 
     def __init__(
@@ -54,7 +58,8 @@ class Reconciler:
         self._observer = observer
         self._admission = admission
         self._image = default_image
-        self._slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots = Slots(MOST_AT_ONCE)
+        self.post = Post(kube, self._slots)
         self._shown: dict[Key, str] = {}
         self._refusals: dict[Key, int] = {}
 
@@ -80,10 +85,13 @@ class Reconciler:
             await self._refuse(key, body, error, now)
             return None
         await self._observer.ask(db)
-        async with self._slots:
-            return await self._advance(key, db, datetime.now(UTC))
+        # A thousand databases: what serves somebody comes before what tells of it.
+        async with self._slots.taken(Rank.STEPS):
+            seen, todo = await self._advance(key, db, datetime.now(UTC))
+        await self._report(key, db, status_of(db, seen, todo), seen.now, acted=bool(todo.steps))
+        return AT_ONCE if todo.steps else todo.check_again
 
-    async def _advance(self, key: Key, db: FaceDatabase, now: datetime) -> timedelta | None:
+    async def _advance(self, key: Key, db: FaceDatabase, now: datetime) -> tuple[Observed, Plan]:
         seen = self._observer.observe(db, now)
         seen = replace(seen, fleet=self._admission.ask(db, now, staged=_is_staged(db, seen)))
         todo = plan(db, seen)
@@ -93,8 +101,7 @@ class Reconciler:
             await self._tell(key, error, now)
             raise
         self._refusals.pop(key, None)
-        await self._report(key, db, status_of(db, seen, todo), now)
-        return AT_ONCE if todo.steps else todo.check_again
+        return seen, todo
 
     def _read(self, key: Key) -> Mapping[str, Any]:
         found = self._store.one(DATABASE, key, key[1])
@@ -151,22 +158,24 @@ class Reconciler:
             return
         self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
         about = Subject(key[1], key[0], body["metadata"]["uid"])
-        for event in events_of(about, old, status, now):
-            await write_event(self._kube, event)
+        self.post.send(events_of(about, old, status, now))
 
-    async def _report(self, key: Key, db: FaceDatabase, status: dict[str, Any], now: datetime) -> None:
+    async def _report(
+        self, key: Key, db: FaceDatabase, status: dict[str, Any], now: datetime, *, acted: bool
+    ) -> None:
         old = db.record.raw or {}
         self._admission.saw(key, status)
         if status == old and self._shown.get(key) == db.uid:
             return
         metrics.record_status(db.namespace, db.name, status)
         self._shown[key] = db.uid
-        if status == old:
+        # After a step the next pass comes at once, and has other words.
+        if status == old or (acted and without_words(status) == without_words(old)):
             return
-        self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
+        async with self._slots.taken(Rank.STATUS):
+            self._wrote(key, await self._try(key, write_status(self._kube, *key, status)))
         metrics.record_news(db.namespace, db.name, old, status)
-        for event in events_of(db, old, status, now):
-            await write_event(self._kube, event)
+        self.post.send(events_of(db, old, status, now))
 
     def _wrote(self, key: Key, writes: Writes) -> None:
         self._observer.fresh.wrote(key, writes)

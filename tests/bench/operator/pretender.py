@@ -21,6 +21,10 @@ from world_objects import digest_of, outcome
 from .client import Body, Client
 
 NODE = "pretended"
+# Objects of a kind that are played at the same time: a cluster has many kubelets.
+HANDS = 8
+
+Play = Callable[[str, Body], Awaitable[None]]
 
 
 class Pretender:
@@ -66,9 +70,27 @@ class Pretender:
             if isinstance(each, Exception):
                 raise each
 
-    async def _follow(self, path: str, play: Callable[[str, Body], Awaitable[None]]) -> None:
+    async def _follow(self, path: str, play: Play) -> None:
+        """Play what comes: each object in its order, several objects at the same time."""
+        queues: list[asyncio.Queue[tuple[str, Body]]] = [asyncio.Queue() for _ in range(HANDS)]
+        self._tasks += [asyncio.create_task(self._work(queue, play)) for queue in queues]
         async for what, raw in self._client.events(path):
-            await play(what, raw)
+            # Learned now, however much there is to play before it.
+            self._note(what, raw)
+            queues[hash(raw["metadata"]["uid"]) % HANDS].put_nowait((what, raw))
+
+    def _note(self, what: str, raw: Body) -> None:
+        labels = raw["metadata"].get("labels") or {}
+        fetches = (
+            "containers" not in raw["spec"] and labels.get(names.COMPONENT_LABEL) == names.Component.RELEASE
+        )
+        if what == "ADDED" and fetches:
+            database = labels[names.DATABASE_LABEL]
+            self.fetches.setdefault((database, self.versions[database]), time.monotonic())
+
+    async def _work(self, queue: asyncio.Queue[tuple[str, Body]], play: Play) -> None:
+        while True:
+            await play(*await queue.get())
 
     async def _job(self, what: str, raw: Body) -> None:
         meta = raw["metadata"]
@@ -76,10 +98,7 @@ class Pretender:
             await self._client.delete(f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}-pod")
         if what != "ADDED":
             return
-        database = meta["labels"][names.DATABASE_LABEL]
-        version = self.versions[database]
-        if meta["labels"][names.COMPONENT_LABEL] == names.Component.RELEASE:
-            self.fetches.setdefault((database, version), time.monotonic())
+        version = self.versions[meta["labels"][names.DATABASE_LABEL]]
         labels = {**raw["spec"]["template"]["metadata"]["labels"], JOB_NAME_LABEL: meta["name"]}
         said = outcome(version, ok=True).to_json()
         ended = {"exitCode": 0, "message": said, "startedAt": _now(), "finishedAt": _now()}

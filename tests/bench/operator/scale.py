@@ -16,7 +16,7 @@ from typing import Any
 
 from api_server import ApiServer
 from facedb_operator import names
-from operator_process import free_port
+from operator_process import free_port, install
 
 from .client import Body, Client
 from .pretender import Pretender
@@ -39,13 +39,12 @@ Say = Callable[[str], None]
 
 
 async def measure(
-    folder: Path, crds: Path, *, databases: int, changes: int, rounds: int, rest_s: float, say: Say
+    folder: Path, *, databases: int, changes: int, rounds: int, rest_s: float, say: Say
 ) -> Body:
     """Return all numbers.
 
     Args:
         folder: for the API server's files.
-        crds: the folder of the resource definition.
         databases: how many there are.
         changes: how many specs change at once.
         rounds: how often they do.
@@ -57,8 +56,7 @@ async def measure(
     audit = folder / "audit.log"
     flags = (f"--audit-policy-file={policy}", f"--audit-log-path={audit}")
     with ApiServer(folder / "api", *flags) as api:
-        api.kubectl("apply", "--server-side", "-f", str(crds))
-        api.kubectl("wait", "--for=condition=Established", "crd", f"{names.PLURAL}.{names.GROUP}")
+        install(api)
         api.kubectl("create", "namespace", NAMESPACE)
         async with Client(api) as client, playing(client) as pretender, operator(api, folder) as pid:
             say(f"{databases} databases are created, fetched and rolled out")

@@ -29,7 +29,6 @@ def main() -> None:
         results = asyncio.run(
             measure(
                 Path(folder),
-                ROOT / "crds",
                 databases=asked.databases,
                 changes=asked.changes,
                 rounds=asked.rounds,

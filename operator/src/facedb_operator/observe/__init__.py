@@ -19,6 +19,7 @@ from facedb_operator.kube import Kube
 from facedb_operator.names import Component
 from facedb_operator.observe.access import Access
 from facedb_operator.observe.answers import Answers, Fetch
+from facedb_operator.observe.attention import Attention, past_claims, past_jobs
 from facedb_operator.observe.cluster import cluster_of
 from facedb_operator.observe.freshness import Freshness
 from facedb_operator.observe.readings import Worker, read_progress, with_words, with_worker
@@ -50,6 +51,7 @@ class Observer:
         self._answers = Answers(fetch)
         self._volumes = Volumes(kube)
         self._progress: dict[Key, dict[str, Progress | None]] = {}
+        self._attention = Attention()
         self.access = Access(kube)
         self.fresh = Freshness(store, watches)
 
@@ -72,13 +74,14 @@ class Observer:
     def observe(self, db: FaceDatabase, now: datetime) -> Observed:
         """Everything known of one database, but for what others do. No I/O."""
         key = (db.namespace, db.name)
-        claims: list[Claim] = _facts(self._store.of(kinds.CLAIM, key))
+        claims: list[Claim] = past_claims(_facts(self._store.of(kinds.CLAIM, key)), now)
         workers = self._workers(key)
         progress = self._progress.get(key, {})
         jobs = _facts(self._store.of(kinds.JOB, key))
-        fetches = [j for j in jobs if isinstance(j, FetchJob)]
+        fetches = past_jobs((j for j in jobs if isinstance(j, FetchJob)), now)
         return Observed(
             now=now,
+            since=self._attention.since(key, now),
             claims=tuple(c for c in claims if c.component is not Component.STATE),
             snapshots=tuple(_facts(self._store.of(kinds.SNAPSHOT, key))),
             jobs=tuple(
@@ -107,6 +110,7 @@ class Observer:
         """The database is gone."""
         self._answers.forget(uid)
         self._progress.pop(key, None)
+        self._attention.forget(key)
         self.access.forget(key)
         self.fresh.forget(key)
         self._volumes.forget(key)

@@ -104,6 +104,7 @@ def read_workload(raw: Body) -> Workload:
     """A Deployment of ours."""
     meta = raw["metadata"]
     labels, notes = meta["labels"], meta.get("annotations") or {}
+    told = (c for c in (raw.get("status") or {}).get("conditions") or () if c["type"] == "ReplicaFailure")
     return Workload(
         name=meta["name"],
         revision_key=labels.get(names.KEY_LABEL, ""),
@@ -118,6 +119,7 @@ def read_workload(raw: Body) -> Workload:
         snapshot=notes.get(names.SNAPSHOT_ANNOTATION, ""),
         gated=bool(raw["spec"]["template"]["spec"].get("readinessGates")),
         holds=_holds(raw["spec"]["template"]["spec"]),
+        trouble=next((c.get("message") for c in told if _is_true(c)), None),
     )
 
 

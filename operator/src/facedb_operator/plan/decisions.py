@@ -12,7 +12,8 @@ from datetime import timedelta
 
 from facedb_operator import names
 from facedb_operator.facts import Observed, Verified
-from facedb_operator.names import Component, Reason
+from facedb_operator.names import Reason
+from facedb_operator.plan.keeping import held
 from facedb_operator.plan.pods import Goal, crash_loops, live
 from facedb_operator.plan.strategies import in_steps
 from facedb_operator.plan.trial import current, remembered, verdict
@@ -154,15 +155,9 @@ def _kept(db: FaceDatabase, seen: Observed, version: str) -> _Kept | None:
 
 
 def _all_kept(seen: Observed) -> list[_Kept]:
-    claims = [
-        _Kept(c.version or "", c.key, c.verified)
-        for c in sorted(seen.claims, key=lambda c: c.created_at, reverse=True)
-        if c.component is Component.RELEASE and c.verified is not None and not c.deleting
-    ]
-    shots = [
-        _Kept(s.version, s.release_key, s.verified) for s in seen.snapshots if s.ready and not s.deleting
-    ]
-    return [*claims, *shots]
+    """Those whose bytes are there, the newest first; a volume that is still to be made holds none yet."""
+    there = sorted(held(seen).values(), key=lambda h: h.since, reverse=True)
+    return [_Kept(h.version, h.release_key, h.verified) for h in there]
 
 
 def _as_good(db: FaceDatabase, seen: Observed, kept: _Kept) -> Good:

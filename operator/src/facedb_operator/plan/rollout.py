@@ -79,8 +79,9 @@ def _try(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
     wanted = shape(db, seen, goal, walk, held=bool(before.waits))
     ends = bake_ends(db, walk)
     baked = ends is not None and seen.now >= ends and not late.waits
-    # The old set stands by until the new one has proven itself.
-    steps = _move(db, seen, goal, replace(wanted, stand_by=wanted.stand_by and not baked))
+    # The old set stands by until the new one has proven itself, and is whole.
+    proven = baked and (walk.accepted or len(seen.serving(goal.revision_key)) >= db.sidecar.replicas)
+    steps = _move(db, seen, goal, replace(wanted, stand_by=wanted.stand_by and not proven))
     work = seen.workload(goal.revision_key)
     if work is not None and baked and not steps and _serves_alone(db, seen, goal, work):
         good = _good(seen, goal, work, db.record.last_good)
@@ -230,4 +231,7 @@ def _count(db: FaceDatabase, seen: Observed, goal: Goal) -> str:
     leaving = f", {len(old)} of the old revision not gone yet" if old else ""
     waits = [w for p in live(seen, goal.revision_key) if (w := p.unschedulable or p.waiting)]
     why = f" One waits: {waits[0]}" if waits else ""
+    work = seen.workload(goal.revision_key)
+    if work is not None and work.trouble:
+        why = f"{why} The cluster makes no more: {work.trouble}"
     return f"{goal.version}: {up} of {db.sidecar.replicas} pods serving{leaving}.{why}"

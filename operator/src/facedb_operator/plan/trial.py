@@ -176,22 +176,31 @@ def _overdue(
 ) -> tuple[str, str] | None:
     pods = live(seen, work.revision_key)
     behind = [p for p in pods if not is_good(p, work)]
-    since = _clock(db, work, walk, behind)
+    since = _watched(seen, _clock(db, work, walk, behind, few=len(pods) < wanted.aim))
     deadline = db.rollout.progress_deadline
     # Pods that are good but not yet let in are progress that this very pass will make.
     if len(pods) - len(behind) >= wanted.aim or since is None or seen.now - since <= deadline:
         return None
-    waits = [w for p in behind if (w := p.unschedulable or p.waiting)]
+    waits = [w for w in (work.trouble, *(p.unschedulable or p.waiting for p in behind)) if w]
     why = f": {waits[0]}" if waits else ""
     message = f"{work.version} made no progress for {deadline.total_seconds():.0f} s{why}"
     return Reason.PROGRESS_DEADLINE, message
 
 
-def _clock(db: FaceDatabase, work: Workload, walk: Walk, behind: list[Pod]) -> datetime | None:
-    """Since when nothing has come further; None where nothing had to."""
+def _watched(seen: Observed, since: datetime | None) -> datetime | None:
+    """The same moment, or when somebody began to look; a moment ahead is of before a clock was set back."""
+    if since is None or seen.since is None:
+        return since
+    return max(since, seen.since) if since <= seen.now else seen.since
+
+
+def _clock(db: FaceDatabase, work: Workload, walk: Walk, behind: list[Pod], *, few: bool) -> datetime | None:
+    """Since when nothing has come further; None where nothing had to. ``few``: pods are missing."""
     if walk.alone_since is not None:
-        # All was done before: a pod that lags now lags since it came, or since it stopped being ready.
-        return max((max(p.created_at, p.ready_since or p.created_at) for p in behind), default=None)
+        # All was done before: a pod that lags now lags since it came, or since it stopped being ready. Where
+        # none came for one that went, a quota say, nobody knows since when: the bake's end is when it had to.
+        lags = max((max(p.created_at, p.ready_since or p.created_at) for p in behind), default=None)
+        return bake_ends(db, walk) if lags is None and few else lags
     # The step's pods served until this pass.
     if walk.step_since is not None or stood_still(db, work.revision_key):
         return None

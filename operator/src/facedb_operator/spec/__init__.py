@@ -5,6 +5,7 @@ Pure. The CRD's schema has already refused most mistakes; what it cannot see is 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from facedb_operator.record import parse_record
@@ -41,7 +42,7 @@ def parse_spec(body: Mapping[str, Any], *, default_image: str) -> FaceDatabase:
     if bool(spec.get("version")) is (channel is not None):
         why = "must have exactly one of version and channel"
         raise InvalidSpec("spec", why)
-    return FaceDatabase(
+    db = FaceDatabase(
         name=meta["name"],
         namespace=meta["namespace"],
         uid=meta["uid"],
@@ -60,3 +61,16 @@ def parse_spec(body: Mapping[str, Any], *, default_image: str) -> FaceDatabase:
         verbs=read_verbs(meta.get("annotations") or {}),
         record=record,
     )
+    return _with_the_same_bytes(db)
+
+
+def _with_the_same_bytes(db: FaceDatabase) -> FaceDatabase:
+    """Where nobody pins a digest any more, the version that is good stays the very release that it is.
+
+    Else a pinned version that moves to a channel would have another key, and be fetched again.
+    """
+    good = db.record.last_good
+    if db.digest is not None or good is None or good.version != db.version:
+        return db
+    pinned = replace(db, digest=good.digest)
+    return pinned if pinned.release_key == good.release_key else db

@@ -95,9 +95,12 @@ def _window(raw: Raw | None) -> Window | None:
         raise InvalidSpec(
             f"{path}.days", f"has {', '.join(sorted(strange))}; expected some of {', '.join(DAYS)}"
         )
+    length = duration(raw["duration"], f"{path}.duration")
+    if not length:
+        raise InvalidSpec(f"{path}.duration", f"is {raw['duration']}: a window of no length never opens")
     return Window(
         days=frozenset(map(DAYS.index, days)),
         start_minute=60 * int(start[1]) + int(start[2]),
-        duration=duration(raw["duration"], f"{path}.duration"),
+        duration=length,
         zone=zone,
     )

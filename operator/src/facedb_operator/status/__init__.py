@@ -66,6 +66,12 @@ def _offer(db: FaceDatabase, plan: Plan) -> Available | None:
     return plan.available or db.record.available if wanted else None
 
 
+def without_words(status: Mapping[str, Any]) -> Json:
+    """A status but for its sentences: where this is the same, no more than words have changed."""
+    told = [{k: v for k, v in c.items() if k != "message"} for c in status.get("conditions") or ()]
+    return {**status, "conditions": told}
+
+
 def invalid_status(body: Mapping[str, Any], field: str, why: str, now: datetime) -> Json:
     """The status of a resource whose spec cannot be read: everything kept, the mistake named."""
     return _halted(body, Reason.INVALID_SPEC, f"{field} {why}", now, stalled=True)

@@ -29,8 +29,7 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
     old = current(db, db.revision_key)
     walk = _walk(plan, old)
     now_score = score(db, seen, db.revision_key, walk) if seen.workload(db.revision_key) else 0
-    # The end of a wait, a pause say, is progress too: what comes after it has its own time.
-    waited = old is not None and old.step_since is not None and walk.step_since is None
+    waited = _waited(db, seen, old, walk)
     goes_on = stood_still(db, db.revision_key) and plan.reason not in STANDING_STILL
     moved = old is None or now_score > old.progress or waited or goes_on
     since, lost = _unavailable(db, seen, old)
@@ -46,6 +45,17 @@ def target_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json | None:
         **_walked(walk),
         **_transfer(db, seen, old),
     }
+
+
+def _waited(db: FaceDatabase, seen: Observed, old: Target | None, walk: Walk) -> bool:
+    """Whether a canary's step has ended: what comes after it has its own time.
+
+    One that was only lost is no progress, or pods that come and go would have for ever; unless it had stood
+    for longer than anything may take, as when a node goes in the middle of a long pause.
+    """
+    if old is None or old.step_since is None or walk.step_since is not None:
+        return False
+    return walk.step > old.step or seen.now - old.step_since > db.rollout.progress_deadline
 
 
 def history_of(db: FaceDatabase, seen: Observed, plan: Plan) -> list[Json]:
