@@ -77,6 +77,17 @@ def wait_told(database: Database, *words: str, reason: str = "") -> Json:
     return wait_until(found, what, timeout_s=120, tell=database.describe) or {}
 
 
+def wait_event(database: Database, reason: str, *words: str) -> None:
+    """Wait until an Event of the database has this reason and all these words: news of a moment, too."""
+
+    def found() -> bool:
+        events = database.place.kubernetes.items("events", database.namespace)
+        mine = (e for e in events if e["involvedObject"]["kind"] == "FaceDatabase" and e["reason"] == reason)
+        return any(all(word in e["message"] for word in words) for e in mine)
+
+    wait_until(found, f"an Event {reason} {' '.join(words)}", timeout_s=120, tell=database.describe)
+
+
 def folder_of(database: Database, version: str) -> Path:
     """Where the bytes of a release's volume lie, of a class of the tests' CSI driver."""
     name = objects_of(database, CLAIMS)[version]["spec"]["volumeName"]

@@ -11,7 +11,7 @@ from cluster.waiting import wait_until
 from cluster.world_of_one import Database, Json
 
 RATE = 50
-ROLLOUT = {"strategy": "Rolling", "drain": "5s", "progressDeadline": "3m"}
+ROLLOUT = {"strategy": "Rolling", "drain": "5s", "progressDeadline": "10m"}
 
 
 def roll(database: Database, version: str, replicas: int, note: str = "", **rollout: object) -> None:

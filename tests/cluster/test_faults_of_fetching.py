@@ -18,6 +18,8 @@ pytestmark = pytest.mark.cluster
 
 # A release takes minutes at this speed, of each of a few connections: there is time to hurt its Job.
 SLOW = 3_000
+# More than the archive's directory: its files are on their way.
+BEGUN = 20_000
 
 
 @pytest.fixture
@@ -26,18 +28,21 @@ def fetching(bump: Bump) -> Iterator[Bump]:
     bump.new = bump.shelf.put()
     bump.server.faults.bytes_per_second = SLOW
     bump.begin()
-    wait_until(lambda: fetch_pod(bump.database), "the fetch", timeout_s=60, tell=bump.database.describe)
+    wait_until(
+        lambda: bump.server.bytes_sent > BEGUN and fetch_pod(bump.database),
+        "the fetch",
+        timeout_s=60,
+        tell=bump.database.describe,
+    )
     yield bump
     bump.server.faults.bytes_per_second = None
 
 
-def fetch_pod(database: Database) -> dict[str, Any] | None:
-    """The running pod that fetches the release, once it has begun to download."""
-    bytes_done = (database.status().get("target") or {}).get("bytesDone", 0)
+def fetch_pod(database: Database) -> dict[str, Any]:
+    """The running pod that fetches the release; empty while there is none."""
     selector = f"app.kubernetes.io/component=release,facedb.dev/database={database.name}"
     pods = database.place.kubernetes.items("pods", database.namespace, selector)
-    running = [p for p in pods if p["status"].get("phase") == "Running"]
-    return running[0] if running and bytes_done else None
+    return next((p for p in pods if p["status"].get("phase") == "Running"), {})
 
 
 def at_full_speed(bump: Bump) -> None:
@@ -49,7 +54,7 @@ def at_full_speed(bump: Bump) -> None:
 
 @pytest.mark.fault("fetch Job is killed")
 def test_a_fetch_that_is_killed_is_made_again(fetching: Bump) -> None:
-    injured_pods.kill(fetch_pod(fetching.database) or {})
+    injured_pods.kill(fetch_pod(fetching.database))
     told = fetching.database.wait("Ready", "False", "FetchDied")["message"]
     assert "exit code 137" in told
     assert "next at" in told
@@ -58,7 +63,7 @@ def test_a_fetch_that_is_killed_is_made_again(fetching: Bump) -> None:
 
 @pytest.mark.fault("fetch Job runs out of memory")
 def test_a_fetch_without_memory_is_told_and_made_again(fetching: Bump) -> None:
-    injured_pods.starve(fetch_pod(fetching.database) or {})
+    injured_pods.starve(fetch_pod(fetching.database))
     # Whichever of its processes the kernel takes: the first one, or one that reads a file for it.
     told = fetching.database.wait_message("Ready", "failed; next at")
     assert told["reason"] in ("FetchDied", "Interrupted")
@@ -69,7 +74,7 @@ def test_a_fetch_without_memory_is_told_and_made_again(fetching: Bump) -> None:
 
 @pytest.mark.fault("fetch Job is evicted")
 def test_a_fetch_that_is_evicted_is_made_again(fetching: Bump) -> None:
-    evict(fetching.database, fetch_pod(fetching.database) or {})
+    evict(fetching.database, fetch_pod(fetching.database))
     told = fetching.database.wait_message("Ready", "failed; next at")
     # Its last words, where they came before its pod was gone.
     assert told["reason"] in ("FetchDied", "Interrupted")
@@ -82,7 +87,7 @@ def test_a_drained_node_takes_the_fetch_up_again_once_it_is_back(fetching: Bump)
     kubectl = database.place.kubernetes.kubectl
     kubectl("cordon", NODE_NAME)
     try:
-        evict(database, fetch_pod(database) or {})
+        evict(database, fetch_pod(database))
         told = database.wait("Ready", "False", "FetchStuck")["message"]
     finally:
         kubectl("uncordon", NODE_NAME)

@@ -16,7 +16,7 @@ from cluster.world_of_one import Database, Json
 
 pytestmark = pytest.mark.cluster
 
-ROLLOUT = {"strategy": "Rolling", "drain": "2s", "progressDeadline": "3m"}
+ROLLOUT = {"strategy": "Rolling", "drain": "2s", "progressDeadline": "10m"}
 # For pods that can never come up.
 HASTY = {**ROLLOUT, "progressDeadline": "20s"}
 RECALL = [{"name": "recall", "recall": {"min": 0.9}}]

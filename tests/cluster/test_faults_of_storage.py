@@ -12,7 +12,17 @@ import pytest
 
 from cluster.csi import faults
 from cluster.csi.faults import Faults
-from cluster.kept import CLAIMS, annotate, flip_a_bit, folder_of, neighbour, objects_of, wait_kept, wait_told
+from cluster.kept import (
+    CLAIMS,
+    annotate,
+    flip_a_bit,
+    folder_of,
+    neighbour,
+    objects_of,
+    wait_event,
+    wait_kept,
+    wait_told,
+)
 from cluster.node import provisioner, snapshot_api
 from cluster.stage import DATA_REPOSITORY, FIRST
 from cluster.waiting import wait_until
@@ -172,7 +182,7 @@ def test_the_serving_release_that_changed_at_rest_is_fetched_anew_by_itself(serv
     flip_a_bit(folder_of(serving, version) / "performers.json")
     (pod,) = serving.pods()
     delete(serving, f"pod/{pod['metadata']['name']}")
-    wait_told(serving, "changed at rest", reason="Restoring")
+    wait_event(serving, "Restoring", "changed at rest", "performers.json")
     serving.wait_serving(version)
     assert serving.server.bytes_sent > before
 
