@@ -195,7 +195,7 @@ def _watched(seen: Observed, since: datetime | None) -> datetime | None:
 
 
 def _clock(db: FaceDatabase, work: Workload, walk: Walk, behind: list[Pod], *, few: bool) -> datetime | None:
-    """Since when nothing has come further; None where nothing had to. ``few``: pods are missing altogether."""
+    """Since when nothing has come further; None where nothing had to. ``few``: pods are missing."""
     if walk.alone_since is not None:
         # All was done before: a pod that lags now lags since it came, or since it stopped being ready. Where
         # none came for one that went, a quota say, nobody knows since when: the bake's end is when it had to.
@@ -205,7 +205,8 @@ def _clock(db: FaceDatabase, work: Workload, walk: Walk, behind: list[Pod], *, f
     if walk.step_since is not None or stood_still(db, work.revision_key):
         return None
     target = current(db, work.revision_key)
-    return max(target.progressed_at, work.created_at) if target else work.created_at
+    # Its first pass: the Deployment may be left from an earlier try.
+    return max(target.progressed_at, work.created_at) if target else None
 
 
 def _last_exit(pod: Pod) -> str:
