@@ -129,7 +129,7 @@ class Workload:
 
     ``snapshot``: the VolumeSnapshot from which each pod makes a volume of its own (PerPod); ``claim`` is
     empty then. Otherwise all pods mount ``claim``. ``gated``: its pods have the readiness gate; without it
-    they take traffic as soon as they are ready. ``trouble``: why the cluster makes no pod of it, in its words.
+    they take traffic as soon as they are ready. ``trouble``: why no pod is made, in the cluster's words.
     """
 
     name: str
