@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import minisign
@@ -77,3 +78,50 @@ def test_a_release_that_is_there_unsigned_is_not_taken_for_a_signed_one(
     fetch(wanted())
 
     assert refused(wanted(policy=signed[1])) is Reason.MISSING_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"), [("nobody", Reason.MISSING_SIGNATURE), ("another", Reason.INVALID_SIGNATURE)]
+)
+def test_a_lenient_policy_warns_of_the_signature_each_time_and_names_no_signer(
+    server: ReleaseServer,
+    wanted: Wanted,
+    signed: tuple[Path, Policy],
+    tmp_path: Path,
+    who: str,
+    reason: Reason,
+) -> None:
+    archive, policy = signed
+    if who == "nobody":
+        archive = make_release(tmp_path, VERSION, performers=30, list_maps=True)
+    else:
+        policy = Policy((minisign.KeyPair.generate().public_key.to_base64().decode(),))
+    server.publish(archive, tag=f"v{VERSION}")
+    assert refused(wanted(policy=policy)) is reason
+
+    lenient = replace(policy, strict=False)
+    for _ in range(2):
+        receipt = fetch(wanted(policy=lenient)).receipt
+        assert [w for w in receipt.warnings if w.startswith(f"{reason}: ")]
+        assert receipt.signed_by is None
+    # It is there now, and still no release for whoever insists.
+    assert refused(wanted(policy=policy)) is reason
+
+
+def test_a_lenient_policy_softens_no_hash(
+    server: ReleaseServer, wanted: Wanted, signed: tuple[Path, Policy], tmp_path: Path
+) -> None:
+    archive, policy = signed
+
+    def flip(members: dict[str, bytes]) -> dict[str, bytes]:
+        name = "performers.json"
+        return {**members, name: members[name].replace(b"a", b"b", 1)}
+
+    with zipfile.ZipFile(archive) as z:
+        members = flip({n: z.read(n) for n in z.namelist()})
+    damaged = tmp_path / archive.name
+    with zipfile.ZipFile(damaged, "w") as z:
+        for name, data in members.items():
+            z.writestr(name, data)
+    server.publish(damaged, tag=f"v{VERSION}")
+    assert refused(wanted(policy=replace(policy, strict=False))) is Reason.WRONG_CHECKSUM

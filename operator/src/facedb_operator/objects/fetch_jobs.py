@@ -9,6 +9,7 @@ from facedb_operator.objects.jobs import Work, job
 from facedb_operator.objects.sources import reach
 from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
+from facedb_operator.spec.verification import Mode
 
 # A Job that neither ends nor fails in this time is killed and tried again; it resumes.
 FETCH_DEADLINE_S: Final = 6 * 3600
@@ -58,7 +59,9 @@ def release_args(db: FaceDatabase, again: Good | None = None) -> tuple[str, ...]
     pinned = db.digest or (again.digest if again is not None else None)
     digest = ("--digest", pinned) if pinned else ()
     keys = (word for key in db.verification.public_keys for word in ("--public-key", key))
-    return ("fetch", "--into", RELEASE_DIR, "--version", db.version, *digest, *keys)
+    lenient = db.verification.public_keys and db.verification.mode is Mode.WARN
+    words = ("fetch", "--into", RELEASE_DIR, "--version", db.version, *digest, *keys)
+    return (*words, "--warn-signature") if lenient else words
 
 
 def models_args(db: FaceDatabase) -> tuple[str, ...]:

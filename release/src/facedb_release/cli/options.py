@@ -61,6 +61,13 @@ KeyOption = Annotated[
     ),
 ]
 
+LenientOption = Annotated[
+    bool,
+    typer.Option(
+        "--warn-signature", help="A missing or wrong signature is a warning. Hashes are never softened."
+    ),
+]
+
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.\-]+)/(?:(?P<prefix>.*)/)?(?P<key>[^/]+)")
 _RATE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>[kKmMgG]?)i?[bB]?(?:/s)?")
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9}
@@ -161,8 +168,8 @@ def _key_text(key: str) -> str:
         return key
 
 
-def policy_of(keys: list[str] | None) -> Policy | None:
-    """Return whose signature is wanted.
+def policy_of(keys: list[str] | None, *, strict: bool = True) -> Policy | None:
+    """Return whose signature is wanted, and whether a release without it is refused.
 
     Raises:
         typer.BadParameter: if a key is none.
@@ -170,6 +177,6 @@ def policy_of(keys: list[str] | None) -> Policy | None:
     if not keys:
         return None
     try:
-        return Policy(tuple(_key_text(key) for key in keys))
+        return Policy(tuple(_key_text(key) for key in keys), strict=strict)
     except ValueError as e:
         raise typer.BadParameter(str(e), param_hint="--public-key") from e

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -100,7 +100,8 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
         return None
     if wanted.policy is not None:
         # It may have been fetched when nobody asked for a signature.
-        check_signed(wanted.into, wanted.policy, wanted.profile)
+        told = check_signed(wanted.into, wanted.policy, wanted.profile)
+        return replace(there, warnings=tuple(dict.fromkeys((*told, *there.warnings))))
     return there
 
 

@@ -152,18 +152,20 @@ def check_manifest(manifest: Manifest, expected: Version | None, profile: Profil
         raise fault
 
 
-def check_signed(folder: Path, policy: Policy, profile: Profile = PROFILE) -> str | None:
-    """Check only who signed a release that was verified before; return the id of the key.
+def check_signed(folder: Path, policy: Policy, profile: Profile = PROFILE) -> tuple[str, ...]:
+    """Check only who signed a release that was verified before; return the warnings of a lenient policy.
 
     Raises:
         WrongRelease: MissingSignature or InvalidSignature; also what makes the manifest unreadable.
     """
     work = Work(folder, profile, Wanted(None, None, Limits(), no_progress, policy), Started())
+    told: list[str] = []
     for check in (_file_set, _manifest, _signature):
         for found in check(work):
             if isinstance(found, WrongRelease):
                 raise found
-    return work.signed_by
+            told.append(found)
+    return tuple(told)
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,20 @@ def _manifest(work: Work) -> Found:
 
 
 def _signature(work: Work) -> Found:
+    """A signature of a known key over the manifest; a lenient policy has what is wrong told only."""
+    if work.wanted.policy.strict:
+        yield from _signed(work)
+        return
+    try:
+        told = [f"{f.reason}: {f.message}" for f in _signed(work) if isinstance(f, WrongRelease)]
+    except WrongRelease as e:
+        told = [f"{e.reason}: {e.message}"]
+    if told:
+        work.signed_by = None
+    yield from told
+
+
+def _signed(work: Work) -> Found:
     """A signature of a known key over the manifest, which covers every file."""
     policy, form = work.wanted.policy, work.profile.manifest
     if work.manifest is None or not policy.public_keys:
