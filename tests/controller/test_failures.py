@@ -15,9 +15,11 @@ from facedb_operator.act import write_event
 from facedb_operator.failures import is_certain, is_news, may_be_written, trouble
 from facedb_operator.kinds import SERVICE
 from facedb_operator.kube import LONGEST_WAIT_S, Kube, Refusal
-from facedb_operator.status import refused_status
+from facedb_operator.plan import plan
+from facedb_operator.status import refused_status, status_of
 from facedb_operator.status.events import Subject, events_of
 from kstatus import faults, kstatus
+from world import World
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "namespace x is being terminated"}]}
@@ -117,27 +119,58 @@ def test_an_event_that_is_not_taken_is_only_worth_a_word_where_somebody_reads_ev
     assert [record.levelname for record in caplog.records] == [level]
 
 
+def told(world: World, error: Refusal) -> dict[str, Any]:
+    """The resource with the status of a pass whose step was refused."""
+    db, seen = world.database(), world.observe()
+    fresh = status_of(db, seen, plan(db, seen))
+    meta = {"name": "stash", "namespace": "default", "uid": "u-1", "generation": world.generation}
+    body = {"metadata": meta, "spec": world.spec, "status": world.status}
+    new = refused_status(body, fresh, "Service stash", error.words, world.now, stalled=is_certain(error))
+    return {**body, "status": json.loads(json.dumps(new))}
+
+
 @pytest.mark.parametrize(("status", "reads"), [(403, "Failed"), (500, "InProgress")])
 def test_a_refused_step_is_told_and_nothing_is_forgotten_by_it(
     spec: dict[str, Any], status: int, reads: str
 ) -> None:
-    error = refused(status, "range is full")
-    remembered = {"lastGood": {"version": "2026.02.12"}, "handled": {"retry": "1"}, "observedGeneration": 1}
-    meta = {"name": "stash", "namespace": "default", "uid": "u-1", "generation": 2}
-    body = {"metadata": meta, "spec": spec, "status": {**remembered, "conditions": []}}
-    new = refused_status(body, "Service stash", error.words, NOW, stalled=is_certain(error))
-    assert {name: new[name] for name in ("lastGood", "handled")} == {
-        name: remembered[name] for name in ("lastGood", "handled")
-    }
+    world, error = World(spec), refused(status, "range is full")
+    world.settle()
+    before = world.status
+    world.apply(version="2026.02.18")
+    body = told(world, error)
+    new = body["status"]
+    for field in ("lastGood", "history", "active", "storage"):
+        assert new[field] == before[field]
     ready = next(c for c in new["conditions"] if c["type"] == "Ready")
     assert (ready["status"], ready["reason"]) == ("False", "StepFailed")
     assert ready["message"].startswith("The API server does not take Service stash: range is full.")
     assert [faults(c) for c in new["conditions"] if faults(c)] == []
-    assert kstatus({**body, "status": new}) == reads
-    (event,) = events_of(Subject("stash", "default", "u-1"), body["status"], new, NOW)
+    assert kstatus(body) == reads
+    (event,) = events_of(Subject("stash", "default", "u-1"), before, new, NOW)
     assert (event["type"], event["reason"]) == ("Warning", "StepFailed")
     # The same again is no news and no write.
-    again = refused_status(
-        {**body, "status": new}, "Service stash", error.words, NOW, stalled=is_certain(error)
-    )
-    assert again == new
+    world.status = new
+    assert told(world, error)["status"] == new
+    # Once it is taken, nothing is left of it.
+    world.settle()
+    assert world.condition("Ready") == ("True", "Serving")
+    assert "StepFailed" not in json.dumps(world.status)
+
+
+def test_what_serves_is_told_as_it_is_while_a_step_is_refused(spec: dict[str, Any]) -> None:
+    world, error = World(spec), refused(403, "exceeded quota")
+    world.settle()
+    world.status = told(world, error)["status"]
+    assert (world.condition("Available")[0], world.status["readyReplicas"]) == ("True", 1)
+    world.pods.clear()
+    world.status = told(world, error)["status"]
+    assert (world.condition("Available")[0], world.status["readyReplicas"]) == ("False", 0)
+    assert world.condition("Degraded")[0] == "True"
+    assert "active" not in world.status
+
+
+def test_a_database_that_never_had_a_status_gets_one(spec: dict[str, Any]) -> None:
+    world = World(spec)
+    world.status = told(world, refused(403, "exceeded quota"))["status"]
+    assert world.condition("Ready") == ("False", "StepFailed")
+    assert world.condition("Available")[0] == "False"

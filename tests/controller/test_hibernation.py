@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kstatus import kstatus
-from rollout_stories import A, B, pods_of, serving_a, until, wait
+from rollout_stories import A, B, C, pods_of, serving_a, until, wait
 from world import World
 from world_objects import outcome
 
@@ -97,3 +97,20 @@ def test_an_operator_killed_meanwhile_ends_the_same(spec: dict[str, Any], steps:
     scaled(world, 1)
     world.settle()
     assert world.serving() == [A]
+
+
+def test_a_release_whose_deployment_is_left_from_an_earlier_try_has_its_whole_time(
+    spec: dict[str, Any],
+) -> None:
+    world = serving_a(spec)
+    world.apply(version=B)
+    until(world, "RollingOut")
+    scaled(world, 0)
+    wait(world, 2)
+    world.apply(version=C)
+    wait(world, 1000)
+    world.apply(version=B)
+    scaled(world, 2)
+    world.settle()
+    assert world.serving() == [B, B]
+    assert world.status["bad"] == []

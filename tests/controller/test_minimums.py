@@ -1,4 +1,4 @@
-"""``spec.verification.minimums``: what a release must hold beside being whole."""
+"""``spec.verification``: what a release must hold beside being whole, and what is only told in mode Warn."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from facedb_operator.objects.fetch_jobs import release_args
 from facedb_release.outcome import Outcome
 from world import World
-from world_objects import base_spec, outcome
+from world_objects import base_spec, good_fetch, outcome
 
 OLD, NEW = "2026.02.12", "2026.02.18"
 
@@ -73,3 +74,41 @@ def test_the_first_release_has_nothing_to_be_compared_with() -> None:
     world = World({**base_spec(), "verification": {"minimums": {"maxFaceDropPercent": 0}}}, fetches=release)
     world.settle()
     assert world.status["active"]["version"] == OLD
+
+
+KEY = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3"
+
+
+@pytest.mark.parametrize(
+    ("mode", "word"), [("Warn", True), ("Enforce", False)], ids=["Warn asks for warnings", "Enforce does not"]
+)
+def test_the_job_is_told_whether_a_signature_is_softened(
+    spec: dict[str, Any], mode: str, *, word: bool
+) -> None:
+    spec["verification"] = {"mode": mode, "signature": {"publicKeys": [KEY]}}
+    args = release_args(World(spec).database())
+    assert ("--warn-signature" in args) is word
+    assert "--public-key" in args
+    del spec["verification"]["signature"]
+    assert "--warn-signature" not in release_args(World(spec).database())
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"), [("MissingSignature", "Unsigned"), ("InvalidSignature", "Unverified")]
+)
+def test_a_release_without_its_signature_serves_and_says_so(
+    spec: dict[str, Any], found: str, reason: str
+) -> None:
+    spec["verification"] = {"mode": "Warn", "signature": {"publicKeys": [KEY]}}
+    warned = (f"{found}: nobody that is known has signed it",)
+    world = World(spec, fetches=lambda v: replace(good_fetch(v), warnings=warned))
+    world.settle()
+    assert world.condition("Ready") == ("True", "Serving")
+    assert world.condition("Verified") == ("False", reason)
+    message = next(c["message"] for c in world.status["conditions"] if c["type"] == "Verified")
+    assert "nobody that is known has signed it" in message
+    # The next one is signed.
+    world.fetches = good_fetch
+    world.apply(version="2026.02.18")
+    world.settle()
+    assert world.condition("Verified") == ("True", "Verified")

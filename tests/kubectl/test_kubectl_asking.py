@@ -73,7 +73,7 @@ def test_approve_and_rollback_name_the_version(plugin: Plugin) -> None:
             f"{NEW} is not kept. Kept beside the one in traffic: 2026.01.30.",
         ),
         ("serving", ["rollback", "faces", OLD], f"{OLD} is in traffic already"),
-        ("serving", ["rollback", "nobody"], 'facedatabases.facedb.dev "nobody" not found'),
+        ("serving", ["rollback", "nobody"], "There is no FaceDatabase nobody in the namespace media"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_words(

@@ -226,6 +226,8 @@ def _refusal(
         return Unreachable(
             "The cluster does not know FaceDatabases: the chart of facedb is not installed in it."
         )
+    if status == 404 and kind is DATABASES and more:
+        return NotFound(f"There is no FaceDatabase {more[0]} in the namespace {namespace}.")
     if status == 404:
         return NotFound(sentence(said[:1].upper() + said[1:]))
     if 400 <= status < 500:
@@ -245,6 +247,8 @@ def _open(where: Where) -> tuple[ApiClient, str, tuple[tuple[str, str], ...]]:
     settings = Configuration()
     file = str(where.kubeconfig) if where.kubeconfig else None
     worn: tuple[tuple[str, str], ...] = ()
+    if where.kubeconfig and not where.kubeconfig.exists():
+        raise Unreachable(f"No way to a cluster: there is no file {where.kubeconfig}.")
     try:
         if file is None and where.context is None and _in_a_pod():
             config.load_incluster_config(client_configuration=settings)

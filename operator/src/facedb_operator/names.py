@@ -124,6 +124,8 @@ class Reason(StrEnum):
     NOT_PAUSED = "NotPaused"
     OUTSIDE_WINDOW = "OutsideWindow"
     VERIFIED = "Verified"
+    UNSIGNED = "Unsigned"
+    UNVERIFIED = "Unverified"
 
 
 class Event(StrEnum):

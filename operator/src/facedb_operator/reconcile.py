@@ -98,7 +98,7 @@ class Reconciler:
         try:
             await self._act(key, db, todo, now)
         except Refusal as error:
-            await self._tell(key, error, now)
+            await self._tell(key, error, status_of(db, seen, todo), now)
             raise
         self._refusals.pop(key, None)
         return seen, todo
@@ -137,13 +137,13 @@ class Reconciler:
             log.warning("InvalidSpec: %s", error, extra={"database": "/".join(key)})
         await self._halt(key, body, status, now)
 
-    async def _tell(self, key: Key, error: Refusal, now: datetime) -> None:
+    async def _tell(self, key: Key, error: Refusal, fresh: dict[str, Any], now: datetime) -> None:
         """The API server has refused a step: tell it to who looks after the database."""
         self._refusals[key] = self._refusals.get(key, 0) + 1
         if not is_news(error, self._refusals[key]):
             return
         body, what = self._read(key), f"{error.kind.name} {error.name}"
-        status = refused_status(body, what, error.words, now, stalled=is_certain(error))
+        status = refused_status(body, fresh, what, error.words, now, stalled=is_certain(error))
         try:
             await self._halt(key, body, status, now)
         except FAILURES as also:

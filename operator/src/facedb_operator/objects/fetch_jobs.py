@@ -58,9 +58,10 @@ def release_args(db: FaceDatabase, again: Good | None = None) -> tuple[str, ...]
     """
     pinned = db.digest or (again.digest if again is not None else None)
     digest = ("--digest", pinned) if pinned else ()
-    keys = tuple(word for key in db.verification.public_keys for word in ("--public-key", key))
-    warns = ("--warn-signature",) if keys and db.verification.mode is Mode.WARN else ()
-    return ("fetch", "--into", RELEASE_DIR, "--version", db.version, *digest, *keys, *warns)
+    keys = (word for key in db.verification.public_keys for word in ("--public-key", key))
+    lenient = db.verification.public_keys and db.verification.mode is Mode.WARN
+    words = ("fetch", "--into", RELEASE_DIR, "--version", db.version, *digest, *keys)
+    return (*words, "--warn-signature") if lenient else words
 
 
 def models_args(db: FaceDatabase) -> tuple[str, ...]:

@@ -205,7 +205,8 @@ def _clock(db: FaceDatabase, work: Workload, walk: Walk, behind: list[Pod], *, f
     if walk.step_since is not None or stood_still(db, work.revision_key):
         return None
     target = current(db, work.revision_key)
-    return max(target.progressed_at, work.created_at) if target else work.created_at
+    # Its first pass: the Deployment may be left from an earlier try.
+    return max(target.progressed_at, work.created_at) if target else None
 
 
 def _last_exit(pod: Pod) -> str:

@@ -65,7 +65,7 @@ def parse_spec(body: Mapping[str, Any], *, default_image: str) -> FaceDatabase:
 
 
 def _with_the_same_bytes(db: FaceDatabase) -> FaceDatabase:
-    """Where nobody pins a digest any more, the version that is good stays the very release that it is.
+    """Where nobody pins a digest any more, the version that is good already stays the release that it is.
 
     Else a pinned version that moves to a channel would have another key, and be fetched again.
     """

@@ -16,6 +16,9 @@ from facedb_operator.status.history import history_of, target_of
 from facedb_operator.steps import Plan
 
 MOST_BAD = 10
+# Of a status, what is seen of the pods that serve.
+_SEEN = ("active", "replicas", "readyReplicas")
+_SEEN_CONDITIONS = (Condition.AVAILABLE, Condition.DEGRADED)
 
 Json = dict[str, Any]
 
@@ -77,20 +80,28 @@ def invalid_status(body: Mapping[str, Any], field: str, why: str, now: datetime)
     return _halted(body, Reason.INVALID_SPEC, f"{field} {why}", now, stalled=True)
 
 
-def refused_status(body: Mapping[str, Any], what: str, words: str, now: datetime, *, stalled: bool) -> Json:
-    """The status when the API server refuses a step: everything kept, its own words told.
+def refused_status(
+    body: Mapping[str, Any], fresh: Mapping[str, Any], what: str, words: str, now: datetime, *, stalled: bool
+) -> Json:
+    """The status when the API server refuses a step: what serves as it is seen now, and its own words told.
 
     What the step's plan would have had remembered is not: it was not done.
 
     Args:
         body: the FaceDatabase.
+        fresh: the status that the pass would have written.
         what: the object that the step was to write.
         words: the API server's.
         now: the time.
         stalled: it will not take it as things are: somebody must change something.
     """
     message = f"The API server does not take {what}: {words.rstrip('.')}. It is tried again every minute."
-    return _halted(body, Reason.STEP_FAILED, message, now, stalled=stalled)
+    status = {k: v for k, v in (body.get("status") or {}).items() if k not in _SEEN}
+    status |= {k: fresh[k] for k in _SEEN if k in fresh}
+    seen = {c["type"]: c for c in fresh["conditions"] if c["type"] in _SEEN_CONDITIONS}
+    known = [seen.pop(c["type"], c) for c in status.get("conditions") or ()]
+    status["conditions"] = [*known, *seen.values()]
+    return _halted({**body, "status": status}, Reason.STEP_FAILED, message, now, stalled=stalled)
 
 
 def _halted(body: Mapping[str, Any], reason: Reason, message: str, now: datetime, *, stalled: bool) -> Json:

@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Any
 
 from facedb_operator import names
-from facedb_operator.facts import Claim
+from facedb_operator.facts import Claim, Verified
 from facedb_operator.names import Condition, Reason
 from facedb_operator.plan.verbs import asked
 from facedb_operator.record import Bad, Good
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.status.times import stamp
 from facedb_operator.steps import Plan
+from facedb_release.errors import Reason as ReleaseReason
 
 MESSAGE_LIMIT = 1024
 # Retrying alone will not help soon: somebody has to publish, repair or correct something.
@@ -155,8 +156,19 @@ def _verified(db: FaceDatabase, view: View, claim: Claim | None) -> tuple[str, s
     if facts is not None:
         counts = f"{facts.performer_count} performers, {facts.face_count} faces"
         notes = f" Warnings: {'; '.join(facts.warnings)}" if facts.warnings else ""
+        if (reason := _unsigned(facts)) is not None:
+            whole = f"{db.version} is whole and serves as spec.verification.mode allows, but"
+            return ("False", reason, f"{whole}:{notes.removeprefix(' Warnings:')}")
         return ("True", Reason.VERIFIED, f"{db.version} is verified: {counts}, {facts.digest}.{notes}")
     return ("Unknown", view.plan.reason, view.plan.message)
+
+
+def _unsigned(facts: Verified) -> Reason | None:
+    """What a release lacks that was let in without the signature that is asked for."""
+    words = {w.partition(":")[0] for w in facts.warnings}
+    if ReleaseReason.INVALID_SIGNATURE in words:
+        return Reason.UNVERIFIED
+    return Reason.UNSIGNED if ReleaseReason.MISSING_SIGNATURE in words else None
 
 
 def _paused(db: FaceDatabase) -> tuple[str, str, str]:

@@ -39,7 +39,7 @@ def fetch_command(
         Path | None, typer.Option("--previous", help="A verified release, whose unchanged files are taken.")
     ] = None,
     public_key: options.KeyOption = None,
-    warn_signature: options.WarnOption = False,
+    warn_signature: options.LenientOption = False,
     connections: Annotated[
         int, typer.Option("--connections", min=1, max=32, help="Parts fetched at the same time.")
     ] = CONNECTIONS,
@@ -68,7 +68,8 @@ def fetch_command(
         region=s3_region,
     )
     wish, pinned = options.wish_of(version), options.digest_of(digest)
-    policy, rate = options.policy_of(public_key, warns=warn_signature), options.rate_of(limit_rate)
+    policy = options.policy_of(public_key, strict=not warn_signature)
+    rate = options.rate_of(limit_rate)
     patience = Patience(stall_seconds=stall_after, attempts=attempts)
 
     def work(progress: Progress, tally: Tally) -> Finished:

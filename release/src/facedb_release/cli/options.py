@@ -60,9 +60,11 @@ KeyOption = Annotated[
         help="minisign public key, or its file; repeatable: one of them must have signed.",
     ),
 ]
-WarnOption = Annotated[
+LenientOption = Annotated[
     bool,
-    typer.Option("--warn-signature", help="A missing or bad signature is told, and no reason to refuse."),
+    typer.Option(
+        "--warn-signature", help="A missing or wrong signature is a warning. Hashes are never softened."
+    ),
 ]
 
 _S3 = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.\-]+)/(?:(?P<prefix>.*)/)?(?P<key>[^/]+)")
@@ -165,8 +167,8 @@ def _key_text(key: str) -> str:
         return key
 
 
-def policy_of(keys: list[str] | None, *, warns: bool = False) -> Policy | None:
-    """Return whose signature is wanted, and whether it is only warned of.
+def policy_of(keys: list[str] | None, *, strict: bool = True) -> Policy | None:
+    """Return whose signature is wanted, and whether a release without it is refused.
 
     Raises:
         typer.BadParameter: if a key is none.
@@ -174,6 +176,6 @@ def policy_of(keys: list[str] | None, *, warns: bool = False) -> Policy | None:
     if not keys:
         return None
     try:
-        return Policy(tuple(_key_text(key) for key in keys), warns=warns)
+        return Policy(tuple(_key_text(key) for key in keys), strict=strict)
     except ValueError as e:
         raise typer.BadParameter(str(e), param_hint="--public-key") from e

@@ -100,8 +100,8 @@ def _already_there(wanted: FetchRequest) -> Receipt | None:
         return None
     if wanted.policy is not None:
         # It may have been fetched when nobody asked for a signature.
-        signer, odd = check_signed(wanted.into, wanted.policy, wanted.profile)
-        return replace(there, signed_by=signer, warnings=tuple(dict.fromkeys((*there.warnings, *odd))))
+        told = check_signed(wanted.into, wanted.policy, wanted.profile)
+        return replace(there, warnings=tuple(dict.fromkeys((*told, *there.warnings))))
     return there
 
 

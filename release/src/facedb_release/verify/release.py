@@ -152,22 +152,20 @@ def check_manifest(manifest: Manifest, expected: Version | None, profile: Profil
         raise fault
 
 
-def check_signed(
-    folder: Path, policy: Policy, profile: Profile = PROFILE
-) -> tuple[str | None, tuple[str, ...]]:
-    """Check only who signed a release that was verified before; return the key's id, and warnings.
+def check_signed(folder: Path, policy: Policy, profile: Profile = PROFILE) -> tuple[str, ...]:
+    """Check only who signed a release that was verified before; return the warnings of a lenient policy.
 
     Raises:
         WrongRelease: MissingSignature or InvalidSignature; also what makes the manifest unreadable.
     """
     work = Work(folder, profile, Wanted(None, None, Limits(), no_progress, policy), Started())
-    warnings: list[str] = []
+    told: list[str] = []
     for check in (_file_set, _manifest, _signature):
         for found in check(work):
             if isinstance(found, WrongRelease):
                 raise found
-            warnings.append(found)
-    return work.signed_by, tuple(warnings)
+            told.append(found)
+    return tuple(told)
 
 
 @dataclass(frozen=True)
@@ -227,15 +225,17 @@ def _manifest(work: Work) -> Found:
 
 
 def _signature(work: Work) -> Found:
-    """A signature as the policy wants it; where that only warns, faults become warnings."""
-    warns = work.wanted.policy.warns
+    """A signature of a known key over the manifest; a lenient policy has what is wrong told only."""
+    if work.wanted.policy.strict:
+        yield from _signed(work)
+        return
     try:
-        for found in _signed(work):
-            yield str(found) if warns else found
+        told = [f"{f.reason}: {f.message}" for f in _signed(work) if isinstance(f, WrongRelease)]
     except WrongRelease as e:
-        if not warns:
-            raise
-        yield str(e)
+        told = [f"{e.reason}: {e.message}"]
+    if told:
+        work.signed_by = None
+    yield from told
 
 
 def _signed(work: Work) -> Found:

@@ -29,7 +29,7 @@ class Policy:
         public_keys: minisign public keys, as base64 or as the whole text of their files; any one of them will
             do, so that a key can be replaced by another while both are listed.
         required: whether an unsigned release is refused; a bad signature always is.
-        warns: nothing about signatures is refused, it is only told.
+        strict: whether what does not meet this is refused; else it is a warning that begins with the reason.
 
     Raises:
         ValueError: if one is no key, if there is none though one is needed, or without py-minisign.
@@ -37,7 +37,7 @@ class Policy:
 
     public_keys: tuple[str, ...] = ()
     required: bool = True
-    warns: bool = False
+    strict: bool = True
 
     def __post_init__(self) -> None:
         if not self.public_keys and self.required:
