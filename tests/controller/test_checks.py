@@ -81,6 +81,23 @@ def test_a_check_is_made_again_only_for_a_new_retry_token(spec: dict[str, Any]) 
     assert not world.checks
 
 
+@pytest.mark.parametrize(
+    "mended", [{"checks": []}, {"checks": [{**SMOKE, "timeout": "2m"}]}, {"progressDeadline": "20m"}]
+)
+def test_who_mends_the_conditions_of_a_trial_needs_no_token_for_another(
+    spec: dict[str, Any], mended: dict[str, Any]
+) -> None:
+    world = serving_a(spec, checks=[SMOKE])
+    world.checked = verdicts(smoke=False)
+    world.apply(version=B)
+    world.settle()
+    assert world.serving() == [A]
+    world.checked = verdicts(smoke=True)
+    world.apply(rollout={**world.spec["rollout"], **mended})
+    world.settle()
+    assert world.serving() == [B]
+
+
 def test_a_step_of_a_canary_is_checked_after_its_pause(spec: dict[str, Any]) -> None:
     world = serving_a(
         spec,

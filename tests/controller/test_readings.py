@@ -138,6 +138,11 @@ def test_a_lookup_is_a_job_that_answers_like_a_fetch() -> None:
     [
         pytest.param(None, "DeadlineExceeded: too slow", id="no pod is left: the Job's own words"),
         pytest.param("recall 0.91 < 0.99", "recall 0.91 < 0.99", id="its last words"),
+        pytest.param(
+            outcome("2026.02.12", ok=False, reason="CheckFailed").to_json(),
+            "2026.02.12: CheckFailed",
+            id="the message of facedb's own outcome, not its JSON",
+        ),
     ],
 )
 def test_a_check_says_why_it_failed(pod: str | None, message: str) -> None:

@@ -196,7 +196,8 @@ def with_worker(job: FetchJob, worker: Worker | None, progress: Progress | None)
 
 def with_words(check: CheckRun, worker: Worker | None) -> CheckRun:
     """A check and what its pod said at its end, or why the pod cannot start."""
-    said = (worker.said or worker.blocked) if worker else None
+    outcome = worker.outcome if worker else None
+    said = outcome.message if outcome else (worker.said or worker.blocked) if worker else None
     return replace(check, message=said) if said else check
 
 

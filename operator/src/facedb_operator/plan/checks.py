@@ -97,7 +97,8 @@ def _jobs(db: FaceDatabase, when: When) -> list[JobCheck]:
 
 
 def _key(db: FaceDatabase, revision_key: str, check: JobCheck, moment: str) -> str:
-    return names.short_hash(revision_key, asdict(check), moment, db.verbs.retry)
+    deadline_s = db.rollout.progress_deadline.total_seconds()
+    return names.short_hash(revision_key, asdict(check), moment, db.verbs.retry, deadline_s)
 
 
 def _keys(db: FaceDatabase, revision_key: str) -> Iterator[str]:

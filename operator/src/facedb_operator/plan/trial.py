@@ -115,7 +115,8 @@ def judge(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk, wanted: Shap
     if found is None:
         return None
     frozen = db.rollout.on_failure is OnFailure.FREEZE
-    return verdict(db, seen, goal.digest, *found, frozen=frozen)
+    judged = verdict(db, seen, goal.digest, *found, frozen=frozen)
+    return replace(judged, keys=(db.judged_key,))
 
 
 def verdict(

@@ -116,7 +116,14 @@ class FaceDatabase:
         return names.short_hash(self.revision_key, self.verbs.retry)
 
     @cached_property
+    def judged_key(self) -> str:
+        """Stands for one try under these conditions: a mended check or a longer deadline makes another."""
+        checks = [(type(check).__name__, asdict(check)) for check in self.rollout.checks]
+        deadline_s = self.rollout.progress_deadline.total_seconds()
+        return names.short_hash(self.trial_key, checks, deadline_s)
+
+    @cached_property
     def verdict(self) -> Bad | None:
         """The remembered judgement against what the spec asks for, if there is one."""
-        keys = {self.fetch_key, self.models_fetch_key, self.trial_key}
+        keys = {self.fetch_key, self.models_fetch_key, self.trial_key, self.judged_key}
         return next((b for b in reversed(self.record.bad) if keys.intersection(b.keys)), None)
