@@ -57,7 +57,7 @@ def test_a_newer_version_waits_for_somebody_to_approve_it(following: Database) -
 
 def test_the_plugin_shows_what_stands_and_what_was(following: Database) -> None:
     shown = json.loads(facedb(following, "status", following.name, "-o", "json"))
-    assert shown["active"]["version"] == THIRD
+    assert (shown["active"], shown["offer"]) == (THIRD, None)
     history = json.loads(facedb(following, "history", following.name, "-o", "json"))
     assert [entry["version"] for entry in history["history"]][-1] == THIRD
     assert "GET /ready" in facedb(following, "logs", following.name)
@@ -74,7 +74,9 @@ def test_a_paused_database_moves_only_once_it_is_resumed(following: Database) ->
     following.wait("Paused", "True")
     assert following.status()["active"]["version"] == THIRD
     facedb(following, "resume", following.name)
-    following.wait_taken(SECOND)
+    # Not Ready: the channel still wants the version that somebody went back from.
+    following.wait("Ready", "False", "RolledBack")
+    assert following.status()["active"]["version"] == SECOND
 
 
 def test_a_version_that_is_not_kept_is_refused_before_anything_is_asked(following: Database) -> None:

@@ -132,6 +132,20 @@ def _container(db: FaceDatabase, drain_s: int) -> Manifest:
         "ports": [{"name": "http", "containerPort": names.SIDECAR_PORT}],
         "env": environment(db),
         "resources": _resources(db),
+        **_probes(),
+        # Deleted pods (a node drain, say) leave as gently as replaced ones.
+        "lifecycle": {
+            "preStop": {
+                "exec": {"command": ["python", "-m", "facedb_sidecar.drain", "--seconds", str(drain_s)]}
+            }
+        },
+        "securityContext": locked_down(),
+        "volumeMounts": mounts,
+    }
+
+
+def _probes() -> Manifest:
+    return {
         # A start on a busy node may take minutes; until it answers, nothing else judges it.
         "startupProbe": {
             "httpGet": {"path": "/health", "port": "http"},
@@ -151,14 +165,6 @@ def _container(db: FaceDatabase, drain_s: int) -> Manifest:
             "timeoutSeconds": 5,
             "failureThreshold": 6,
         },
-        # Deleted pods (a node drain, say) leave as gently as replaced ones.
-        "lifecycle": {
-            "preStop": {
-                "exec": {"command": ["python", "-m", "facedb_sidecar.drain", "--seconds", str(drain_s)]}
-            }
-        },
-        "securityContext": locked_down(),
-        "volumeMounts": mounts,
     }
 
 
