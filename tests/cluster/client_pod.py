@@ -140,6 +140,8 @@ class ClientPod:
                         "image": self.image,
                         "imagePullPolicy": "IfNotPresent",
                         "command": ["python", "/client/traffic.py"],
+                        # Else whatever else the node does would decide the rate.
+                        "resources": {"requests": {"cpu": "250m", "memory": "32Mi"}},
                         "env": [
                             {"name": "TARGET", "value": f"{self.database}.{self.namespace}.svc:5000"},
                             {"name": "PHOTO", "value": "/client/photo"},

@@ -130,14 +130,17 @@ def test_a_database_that_is_deleted_in_mid_roll_takes_its_children_along(first: 
 def fetching(fdb: Database) -> Iterator[tuple[Database, ReleaseServer]]:
     """Another database, which has only begun to fetch its first release."""
     namespace = f"{fdb.namespace}-fetching"
-    fdb.place.kubernetes.ensure_namespace(namespace)
-    with ReleaseServer(fdb.stage.root, host=fdb.place.host) as server:
-        server.faults.stall_after, server.faults.stalls_left = SOME, MANY
-        database = Database(fdb.place, fdb.stage, fdb.server, namespace)
-        database.apply(FIRST, source={"github": {"repository": DATA_REPOSITORY, "apiURL": server.url}})
-        wait_until(server.faults.stalled.is_set, "bytes to move", timeout_s=120, tell=database.describe)
-        yield database, server
-    fdb.place.kubernetes.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
+    kubernetes = fdb.place.kubernetes
+    kubernetes.ensure_namespace(namespace)
+    try:
+        with ReleaseServer(fdb.stage.root, host=fdb.place.host) as server:
+            server.faults.stall_after, server.faults.stalls_left = SOME, MANY
+            database = Database(fdb.place, fdb.stage, fdb.server, namespace)
+            database.apply(FIRST, source={"github": {"repository": DATA_REPOSITORY, "apiURL": server.url}})
+            wait_until(server.faults.stalled.is_set, "bytes to move", timeout_s=120, tell=database.describe)
+            yield database, server
+    finally:
+        kubernetes.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
 
 
 def left(database: Database) -> list[str]:

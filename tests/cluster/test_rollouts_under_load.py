@@ -43,7 +43,7 @@ ROLLBACK_S = 10.0
 STEPS = [{"percent": 25, "pause": "2s"}, {"percent": 50, "pause": "2s"}]
 # Waits for somebody's word at half of the pods.
 HALF = {**ROLLOUT, "strategy": "Canary", "steps": [{"percent": 50}]}
-ONE_GPU = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "50m", "memory": "256Mi"}}
+ONE_GPU = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "150m", "memory": "256Mi"}}
 
 Measure = Callable[[str, object], None]
 
