@@ -147,6 +147,7 @@ def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workl
         replicas=step.replicas,
         gated=db.rollout.gated,
         created_at=now,
+        image=step.image or db.sidecar.image,
     )
 
 

@@ -145,6 +145,7 @@ class Workload:
     snapshot: str = ""
     gated: bool = True
     trouble: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
