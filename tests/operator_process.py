@@ -64,7 +64,7 @@ class OperatorProcess:
 
     def log(self) -> list[Body]:
         """All lines of its log; one that is no JSON would be part of a traceback of the interpreter."""
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
+        return [json.loads(line) for line in _whole_lines(self._log)]
 
 
 def free_port() -> int:
@@ -84,9 +84,14 @@ def audited(folder: Path) -> tuple[tuple[str, ...], Path]:
 
 def requests(audit: Path) -> list[Body]:
     """What the operator has asked, but for its Lease."""
-    found = (json.loads(line) for line in audit.read_text().splitlines() if line.endswith("}"))
+    found = (json.loads(line) for line in _whole_lines(audit))
     ours = (e for e in found if e.get("userAgent") == names.FIELD_MANAGER)
     return [e for e in ours if (e.get("objectRef") or {}).get("resource") != "leases"]
+
+
+def _whole_lines(log: Path) -> list[str]:
+    """Without the one that is just being written."""
+    return log.read_text().rpartition("\n")[0].splitlines()
 
 
 def counted(events: list[Body]) -> Counter[str]:

@@ -150,6 +150,7 @@ def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workl
         created_at=now,
         # What the small world counts, see new_pod.
         holds=frozenset({"nvidia.com/gpu"}),
+        image=step.image or db.sidecar.image,
     )
 
 

@@ -232,3 +232,22 @@ def test_a_lost_pod_that_a_quota_forbids_is_told_of_what_serves_too(spec: dict[s
     world.quota = None
     world.settle()
     assert world.condition("Ready") == ("True", "Serving")
+
+
+def test_a_good_release_that_lost_its_deployment_comes_back_with_its_own_image_where_todays_was_refused(
+    spec: dict[str, Any],
+) -> None:
+    spec["sidecar"]["image"] = "sidecar:1"
+    world = serving_a(spec)
+    broken = Answer(False, None, None, failed=True, reason="LoadFailed", message="no such library")
+    world.answers = lambda work: broken if work.image == "sidecar:2" else good_answer(work)
+    world.apply(sidecar={**world.spec["sidecar"], "image": "sidecar:2"})
+    world.settle()
+    assert world.serving() == [A]
+    assert world.condition("Ready") == ("False", "RolledBack")
+    for name in list(world.workloads):
+        world.delete_workload(name)
+    world.settle()
+    assert world.serving() == [A]
+    assert [w.image for w in world.workloads.values()] == ["sidecar:1"]
+    assert world.condition("Ready") == ("False", "RolledBack")

@@ -69,19 +69,3 @@ this to the code. It follows what it made by watches, so that it need not get on
   resources: [volumesnapshotclasses]
   verbs: [list, watch]
 {{- end }}
-
-{{- /* What kubectl facedb reads, docs/kubectl.md lists it. */ -}}
-{{- define "facedb.seeing" -}}
-- apiGroups: [facedb.dev]
-  resources: [facedatabases]
-  verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [pods]
-  verbs: [get, list, watch]
-- apiGroups: [""]
-  resources: [pods/log]
-  verbs: [get]
-- apiGroups: [""]
-  resources: [events]
-  verbs: [get, list, watch]
-{{- end }}

@@ -153,6 +153,7 @@ class Workload:
     gated: bool = True
     holds: frozenset[str] = frozenset()
     trouble: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)

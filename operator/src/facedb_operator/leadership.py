@@ -36,8 +36,8 @@ Body = dict[str, Any]
 
 
 def boottime() -> float:
-    """Seconds that also pass while the machine sleeps; nobody sets this clock."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    """Seconds that also pass while the machine sleeps, on Linux; nobody sets this clock."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 class Good:
     """A release that was serving when it was recorded, and the objects that serve it.
 
-    ``query_ms``: of its self-check, the median of its pods; later releases are compared with it.
+    ``query_ms``: of its self-check, the median of its pods; later releases are compared with it. ``image``:
+    what its pods ran.
     """
 
     version: str
@@ -23,6 +24,7 @@ class Good:
     revision_key: str
     workload: str
     query_ms: float | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def _good(raw: Mapping[str, Any]) -> Good:
         revision_key=raw["revision"],
         workload=raw["workload"],
         query_ms=raw.get("queryMilliseconds"),
+        image=raw.get("image"),
     )
 
 

@@ -150,7 +150,8 @@ class DeleteJob:
 class CreateWorkload:
     """Create the Deployment of the revision that the spec asks for.
 
-    ``snapshot``: each pod makes a volume of its own from it; None for the claim that all share.
+    ``snapshot``: each pod makes a volume of its own from it; None for the claim that all share. ``image``:
+    other than the spec's, which was refused.
     """
 
     release_key: str
@@ -159,6 +160,7 @@ class CreateWorkload:
     claim: str
     replicas: int
     snapshot: Snapshot | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def read_workload(raw: Body) -> Workload:
     """A Deployment of ours."""
     meta = raw["metadata"]
     labels, notes = meta["labels"], meta.get("annotations") or {}
+    template = raw["spec"]["template"]["spec"]
     told = (c for c in (raw.get("status") or {}).get("conditions") or () if c["type"] == "ReplicaFailure")
     return Workload(
         name=meta["name"],
@@ -117,9 +118,10 @@ def read_workload(raw: Body) -> Workload:
         created_at=_created(raw),
         deleting=_deleting(raw),
         snapshot=notes.get(names.SNAPSHOT_ANNOTATION, ""),
-        gated=bool(raw["spec"]["template"]["spec"].get("readinessGates")),
-        holds=_holds(raw["spec"]["template"]["spec"]),
+        gated=bool(template.get("readinessGates")),
+        holds=_holds(template),
         trouble=next((c.get("message") for c in told if _is_true(c)), None),
+        image=next((c.get("image") for c in template.get("containers") or ()), None),
     )
 
 

@@ -23,6 +23,7 @@ from facedb_operator.plan.recovery import recovery
 from facedb_operator.plan.rollout import clear, rollout
 from facedb_operator.plan.staging import staging
 from facedb_operator.plan.stillness import stillness
+from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import CreateClaim, EnsureAccess, EnsureService, Plan
 
@@ -98,11 +99,18 @@ def choose_goal(db: FaceDatabase, seen: Observed, *, staged: bool) -> Goal | Non
     # Pods of the last good release keep their own settings; only if its Deployment was deleted by
     # somebody is it made again, from the settings of today.
     kept = seen.workload(good.revision_key) is not None
-    revision = good.revision_key if kept else db.revision_of(good.release_key)
+    revision, image = (good.revision_key, None) if kept else _made_anew(db, good)
     own = pods_source(db, seen, good.release_key)
-    return Goal(
-        good.version, good.digest, good.claim, good.release_key, revision, on_trial=False, snapshot=own
-    )
+    key = good.release_key
+    return Goal(good.version, good.digest, good.claim, key, revision, False, own, image)
+
+
+def _made_anew(db: FaceDatabase, good: Good) -> tuple[str, str | None]:
+    """The revision of a good release whose Deployment is gone, and its image where today's was refused."""
+    today = db.revision_of(good.release_key)
+    refused = today in {b.revision_key for b in db.record.bad}
+    image = good.image if refused else None
+    return db.running(image).revision_of(good.release_key), image
 
 
 def _nothing_to_serve(db: FaceDatabase, seen: Observed) -> Plan:

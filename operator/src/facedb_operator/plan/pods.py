@@ -18,6 +18,7 @@ class Goal:
     """The revision that shall serve. ``on_trial`` until it has been promoted once.
 
     ``snapshot``: from which each pod makes a volume of its own (PerPod); otherwise all mount ``claim``.
+    ``image``: of its pods, where it is not the spec's.
     """
 
     version: str
@@ -27,6 +28,7 @@ class Goal:
     revision_key: str
     on_trial: bool
     snapshot: Snapshot | None = None
+    image: str | None = None
 
 
 def is_good(pod: Pod, work: Workload) -> bool:

@@ -161,9 +161,8 @@ def _good(seen: Observed, goal: Goal, work: Workload, before: Good | None) -> Go
     # What it took when it was recorded: a moment of load shall not move the bar.
     known = before.query_ms if before is not None and before.revision_key == goal.revision_key else None
     ms = known if known is not None else checks.query_ms(seen, goal.revision_key)
-    return Good(
-        goal.version, goal.digest, goal.claim, goal.release_key, goal.revision_key, work.name, query_ms=ms
-    )
+    key = goal.revision_key
+    return Good(goal.version, goal.digest, goal.claim, goal.release_key, key, work.name, ms, work.image)
 
 
 def _move(db: FaceDatabase, seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...]:
@@ -215,8 +214,8 @@ def _goal_replicas(seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...
     leaving = any(w.revision_key == goal.revision_key for w in seen.workloads)
     if leaving or (wanted.aim == 0 and left(seen, goal)) or not _staged(seen, goal):
         return ()
-    step = CreateWorkload(goal.release_key, goal.version, goal.digest, goal.claim, wanted.aim, goal.snapshot)
-    return (step,)
+    source = (goal.release_key, goal.version, goal.digest, goal.claim)
+    return (CreateWorkload(*source, wanted.aim, goal.snapshot, goal.image),)
 
 
 def _staged(seen: Observed, goal: Goal) -> bool:

@@ -85,6 +85,10 @@ class FaceDatabase:
         tries = (replace(self, version=good.version, digest=digest) for digest in (None, good.digest))
         return next((db for db in tries if db.release_key == good.release_key), None)
 
+    def running(self, image: str | None) -> "FaceDatabase":
+        """This database as it would be if its pods ran this image; None for the spec's."""
+        return replace(self, sidecar=replace(self.sidecar, image=image)) if image else self
+
     def revision_of(self, release_key: str) -> str:
         """Stands for what pods run: a release, the models, the pod settings; not how many pods."""
         s = self.sidecar

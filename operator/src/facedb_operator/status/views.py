@@ -102,6 +102,7 @@ def good_json(good: Good) -> Json:
         "revision": good.revision_key,
         "workload": good.workload,
         **({"queryMilliseconds": good.query_ms} if good.query_ms is not None else {}),
+        **({"image": good.image} if good.image is not None else {}),
     }
 
 
