@@ -269,5 +269,6 @@ def test_no_pod_leaves_a_volume_mounted(kubernetes: Kubernetes, image: str) -> N
     look = "grep -c ' /data ' /proc/mounts"
     assert _run(kubernetes, image, "mounted", "mounted", look) == "1"
     mounts = Path("/proc/self/mounts")
-    wait_until(lambda: "kubernetes.io~csi" not in mounts.read_text(), "the mount to go", timeout_s=60)
+    volume = kubernetes.get("pvc", "mounted", NAMESPACE)["spec"]["volumeName"]
+    wait_until(lambda: volume not in mounts.read_text(), "the mount to go", timeout_s=60)
     kubernetes.kubectl("delete", "pvc/mounted", "-n", NAMESPACE)
