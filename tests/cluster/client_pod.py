@@ -134,6 +134,8 @@ class ClientPod:
             "spec": {
                 "restartPolicy": "Never",
                 "terminationGracePeriodSeconds": 5,
+                # As the namespace wants it of every pod.
+                "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
                 "containers": [
                     {
                         "name": "client",
@@ -149,6 +151,10 @@ class ClientPod:
                             {"name": "CONNECTIONS", "value": str(CONNECTIONS if self.rate else 1)},
                         ],
                         "volumeMounts": [{"name": "client", "mountPath": "/client"}],
+                        "securityContext": {
+                            "allowPrivilegeEscalation": False,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
                     }
                 ],
                 "volumes": [{"name": "client", "configMap": {"name": self.name}}],

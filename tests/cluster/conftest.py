@@ -58,11 +58,17 @@ def fdb(
 ) -> Iterator[Database]:
     """A database, not applied yet, in a namespace that enforces restricted Pod Security on its pods."""
     name = str(request.module.__name__).rpartition(".")[2].removeprefix("test_").replace("_", "-")
-    # The client pod of the tests is a plain pod: restricted pods are asked for by warning, and checked in
-    # the unit tests and by test_pods_meet_the_restricted_standard.
-    place.kubernetes.ensure_namespace(name, {"pod-security.kubernetes.io/warn": "restricted"})
+    place.kubernetes.ensure_namespace(name, {"pod-security.kubernetes.io/enforce": "restricted"})
     yield Database(place, stage, server, name)
     place.kubernetes.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="module")
+def serving(fdb: Database) -> Database:
+    """The module's database serves the first release."""
+    fdb.apply(FIRST)
+    fdb.wait_serving(FIRST)
+    return fdb
 
 
 @pytest.fixture(scope="module")

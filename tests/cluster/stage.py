@@ -120,6 +120,7 @@ def install_chart(kubernetes: Kubernetes, images: Images, *settings: str) -> Non
     """
     namespace = "facedb-system"
     repository, tag = images.operator.rsplit(":", 1)
+    kubernetes.ensure_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
     kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     kubernetes.helm(
         *("upgrade", "--install", "facedb", str(CHART), "--namespace", namespace, "--create-namespace"),

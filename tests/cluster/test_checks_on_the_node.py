@@ -26,14 +26,6 @@ def metrics(tmp_path_factory: pytest.TempPathFactory, fdb: Database) -> Iterator
         yield url
 
 
-@pytest.fixture(scope="module")
-def serving(fdb: Database) -> Database:
-    """A database that serves the first release."""
-    fdb.apply(FIRST)
-    fdb.wait_serving(FIRST)
-    return fdb
-
-
 def rollout(*checks: dict[str, Any], **more: Any) -> dict[str, Any]:
     """``spec.rollout`` with these checks."""
     return {"strategy": "Rolling", "drain": "2s", "progressDeadline": "90s", "checks": list(checks), **more}

@@ -16,14 +16,6 @@ pytestmark = pytest.mark.cluster
 OPERATOR = ("deployment/facedb-operator", "-n", "facedb-system")
 
 
-@pytest.fixture(scope="module")
-def serving(fdb: Database) -> Database:
-    """A database that serves the first release."""
-    fdb.apply(FIRST)
-    fdb.wait_serving(FIRST)
-    return fdb
-
-
 @pytest.fixture
 def bumping(serving: Database) -> Database:
     """From the first release to the second, just begun."""

@@ -19,14 +19,6 @@ pytestmark = pytest.mark.cluster
 SOME, MANY = 20_000, 1_000
 
 
-@pytest.fixture(scope="module")
-def serving(fdb: Database) -> Database:
-    """A database that serves the first release."""
-    fdb.apply(FIRST)
-    fdb.wait_serving(FIRST)
-    return fdb
-
-
 @pytest.fixture
 def first(serving: Database) -> Database:
     """The first release serves, whatever the test before did."""

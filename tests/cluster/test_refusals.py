@@ -13,14 +13,6 @@ pytestmark = pytest.mark.cluster
 NOWHERE = "http://10.213.0.1:9"
 
 
-@pytest.fixture(scope="module")
-def serving(fdb: Database) -> Database:
-    """A database that serves the first release."""
-    fdb.apply(FIRST)
-    fdb.wait_serving(FIRST)
-    return fdb
-
-
 @pytest.mark.parametrize(
     ("version", "reason", "says"),
     [
