@@ -59,6 +59,16 @@ def number(value: float | None, bar: Bar) -> str:
     return "-" if value is None else f"{value:.{bar.digits}f}"
 
 
+def table(rows: Sequence[Bar]) -> Iterator[str]:
+    """The bars as Markdown, with an empty line behind them."""
+    yield "| What | Measured | At most | | Behind it |"
+    yield "|---|---:|---:|---|---|"
+    for bar in rows:
+        cells = (bar.name, number(bar.measured, bar), number(bar.at_most, bar), bar.verdict, bar.note)
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
 def write(folder: Path, stem: str, results: Results, rows: Sequence[Bar], machine: Mapping[str, str]) -> None:
     """Write `<stem>.md` and `<stem>.json`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,12 +94,7 @@ def _markdown(stem: str, results: Results, rows: Sequence[Bar], machine: Mapping
         yield ""
     yield f"![Seconds by link, and of each stage alone]({stem}.svg)"
     yield ""
-    yield "| What | Measured | At most | | Behind it |"
-    yield "|---|---:|---:|---|---|"
-    for bar in rows:
-        cells = (bar.name, number(bar.measured, bar), number(bar.at_most, bar), bar.verdict, bar.note)
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+    yield from table(rows)
     yield from _races(results.races)
     yield from _stages(results)
     yield "## Method"

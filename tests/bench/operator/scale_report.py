@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bars import Bar
-from ..report import number
+from ..report import table
 
 METHOD = """\
 A real etcd and kube-apiserver run alone on this machine, which the operator, in its own process as its image
@@ -82,12 +82,7 @@ def _page(rows: Sequence[Bar], machine: Mapping[str, str]) -> Iterator[str]:
     yield ""
     yield "Written by `make bench-operator`; do not edit."
     yield ""
-    yield "| What | Measured | At most | | Behind it |"
-    yield "|---|---:|---:|---|---|"
-    for bar in rows:
-        cells = (bar.name, number(bar.measured, bar), number(bar.at_most, bar), bar.verdict, bar.note)
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+    yield from table(rows)
     yield "## Method"
     yield ""
     yield METHOD

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bars import Bar
-from ..report import BUSY, number
+from ..report import BUSY, table
 
 METHOD = """\
 **plain** is contract 3.4 as it reads: two voyager queries with k = 100, one after the other (voyager then
@@ -51,12 +51,7 @@ def _markdown(results: Mapping[str, Any], rows: Sequence[Bar], machine: Mapping[
     yield ""
     yield "Written by `make bench`" + (" SCALE=full" if results["scale"] == "full" else "") + "; do not edit."
     yield ""
-    yield "| What | Measured | At most | | Behind it |"
-    yield "|---|---:|---:|---|---|"
-    for bar in rows:
-        cells = (bar.name, number(bar.measured, bar), number(bar.at_most, bar), bar.verdict, bar.note)
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+    yield from table(rows)
     yield from _match(results.get("match"))
     yield from _recall(results.get("recall"))
     yield "Not measured: exact search on a GPU against voyager. No GPU was at hand."

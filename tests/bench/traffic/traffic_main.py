@@ -20,7 +20,7 @@ from ..bars import Bar
 from ..data import BASE, FIVE, releases
 from ..facts import facts
 from ..main import ROOT, cache_folder
-from ..report import number, show
+from ..report import show, table
 from ..scales import SCALES
 from . import scenes_of_traffic as scenes
 from .sidecar_process import fetched, serving
@@ -80,12 +80,7 @@ def _markdown(results: TrafficResults, rows: Sequence[Bar], machine: dict[str, s
     yield ""
     yield "Written by `make bench`; do not edit."
     yield ""
-    yield "| What | Measured | At most | | Behind it |"
-    yield "|---|---:|---:|---|---|"
-    for bar in rows:
-        cells = (bar.name, number(bar.measured, bar), number(bar.at_most, bar), bar.verdict, bar.note)
-        yield f"| {' | '.join(cells)} |"
-    yield ""
+    yield from table(rows)
     yield "## Method"
     yield ""
     yield METHOD
