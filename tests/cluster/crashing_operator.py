@@ -1,6 +1,6 @@
 """An operator that dies right after each kind of step, once for each version: SIGKILL at every seam.
 
-It dies once after each phase's first status too. It is the true operator in the true image; only what it
+It dies after the first status of each reason too. It is the true operator in the true image; only what it
 writes with is wrapped by a script from a ConfigMap. The marks of past crashes lie in the pod's emptyDir,
 which outlives the container.
 """
@@ -37,7 +37,8 @@ async def act(kube, db, step, now):
 
 async def write_status(kube, namespace, name, status):
     wrote = await real_status(kube, namespace, name, status)
-    die_once(f"status-{status.get('phase')}")
+    ready = next((c for c in status.get("conditions", ()) if c["type"] == "Ready"), {})
+    die_once(f"status-{ready.get('reason')}")
     return wrote
 
 reconcile.act, reconcile.write_status = act, write_status
@@ -78,7 +79,7 @@ def crashing_operator(kubernetes: Kubernetes) -> Iterator[None]:
 
 
 def crashes(kubernetes: Kubernetes) -> set[str]:
-    """The marks: ``VERSION-Step`` or ``status-Phase`` of every crash so far."""
+    """The marks: ``VERSION-Step`` or ``status-Reason`` of every crash so far."""
     args = ("exec", f"deploy/{NAME}", "-n", NAMESPACE, "--", "ls", "/tmp/crashed")
     return set(kubernetes.kubectl(*args, check=False).split())
 
