@@ -169,7 +169,9 @@ def test_pods_with_volumes_of_their_own_are_bumped_and_brought_back_without_a_fa
         assert own["metadata"]["ownerReferences"][0]["name"] == pod["metadata"]["name"]
     seen = client.stop()
     assert seen.failures == ()
-    assert seen.versions == (older, newer, older)
+    # While two pods are in the endpoints, both answer, in any order.
+    assert (seen.versions[0], seen.versions[-1]) == (older, older)
+    assert set(seen.versions) == {older, newer}
     # A pod's own volume goes with it; what is kept are snapshots alone.
     wait_kept(serving, claims=[], snapshots=[older, newer])
     wait_until(lambda: own_volumes(serving) == 1, "one pod's volume", timeout_s=60, tell=serving.describe)
