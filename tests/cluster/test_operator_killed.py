@@ -83,9 +83,8 @@ def test_no_kind_of_step_is_left_out(fdb: Database) -> None:
         _serve(fdb, None, FIRST, channel={"range": f"<{SECOND}", "policy": "Automatic", "interval": "1h"})
         _serve(fdb, SECOND, SECOND)
         kubernetes.kubectl("annotate", "fdb", fdb.name, "-n", namespace, f"facedb.dev/rollback={FIRST}-1")
-        wait_until(
-            lambda: _serves(fdb, FIRST), f"{FIRST} from its snapshot", timeout_s=300, tell=fdb.describe
-        )
+        fdb.wait("Ready", "False", "RolledBack", timeout_s=300)
+        assert fdb.status()["active"]["version"] == FIRST
         _serve(fdb, THIRD, THIRD, storage={**_STORAGE, "keep": 1})
         one = {**fdb.stage.spec(fdb.server, THIRD)["sidecar"], "replicas": 1, "updates": "Disabled"}
         _serve(fdb, THIRD, THIRD, sidecar=one, deletionPolicy="Retain", storage={**_STORAGE, "keep": 1})
