@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from enrolment import ASTRONAUT, ASTRONAUT_ID, astronaut_photo, group_photo
+from facedb_release.copying import hash_file
+from facedb_release.receipt import NAME, parse_receipt, write_receipt
 from facedb_sidecar.engine import Engine, LoadError
 from facedb_sidecar.engine.faces import Image
 from served import Served
@@ -64,6 +67,22 @@ def swap_indices(release: Path, models: Path) -> None:
     (release / "faces.json").write_text("[]".ljust((release / "faces.json").stat().st_size))
 
 
+def spoil_manifest(release: Path, models: Path) -> None:
+    (release / "manifest.json").write_text("?".ljust((release / "manifest.json").stat().st_size))
+
+
+def as_verified(damage: Callable[[Path, Path], object]) -> Callable[[Path, Path], None]:
+    """The same damage, in a release that was verified with it."""
+
+    def damaged(release: Path, models: Path) -> None:
+        damage(release, models)
+        receipt = parse_receipt((release / NAME).read_bytes())
+        files = tuple(hash_file(release / record.name) for record in receipt.files)
+        write_receipt(release, replace(receipt, files=files))
+
+    return damaged
+
+
 def flip_bit(release: Path, models: Path) -> None:
     content = bytearray((release / "performers.db").read_bytes())
     content[-1] ^= 1
@@ -75,9 +94,12 @@ def flip_bit(release: Path, models: Path) -> None:
     [
         pytest.param(lambda r, m: (r / ".facedb-receipt.json").unlink(), "InvalidReceipt", id="no receipt"),
         pytest.param(lambda r, m: (r / "faces.json").unlink(), "MissingFile", id="a missing file"),
-        pytest.param(spoil_index, "CorruptIndex", id="an index of rubbish"),
+        pytest.param(as_verified(spoil_index), "CorruptIndex", id="an index of rubbish"),
+        pytest.param(as_verified(swap_indices), "CountMismatch", id="maps that do not fit"),
         pytest.param(flip_bit, "WrongChecksum", id="one bit of the database"),
-        pytest.param(swap_indices, "CountMismatch", id="maps that do not fit"),
+        pytest.param(spoil_index, "WrongChecksum", id="an index that became rubbish"),
+        pytest.param(swap_indices, "WrongChecksum", id="maps that changed"),
+        pytest.param(spoil_manifest, "WrongChecksum", id="a manifest that became rubbish"),
         pytest.param(lambda r, m: (m / "arcface.onnx").unlink(), "ModelMissing", id="a missing model"),
         pytest.param(lambda r, m: (m / "arcface.onnx").write_text("x"), "InvalidModel", id="a broken model"),
         pytest.param(

@@ -96,23 +96,28 @@ class Engine:
         options = options or EngineOptions()
         try:
             receipt = read_receipt(release_dir)
-            manifest = parse_manifest((release_dir / "manifest.json").read_bytes())
         except ReleaseError as error:
             raise LoadError(str(error.reason), str(error)) from error
         # A volume may have changed at rest since it was verified. Over, mostly, before the indices load.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="unchanged") as aside:
             unchanged = aside.submit(_require_unchanged, release_dir, receipt)
-            models = load_models(models_dir, device, options)
-            stored = load_stored(release_dir, options.search)
-            _warm_up(models)
-            signals = load_signals(
-                release_dir,
-                models_dir,
-                device=models.device.device,
-                want_body=options.body,
-                want_tattoo=options.tattoo,
-                threads=options.threads,
-            )
+            try:
+                manifest = _manifest(release_dir)
+                models = load_models(models_dir, device, options)
+                stored = load_stored(release_dir, options.search)
+                _warm_up(models)
+                signals = load_signals(
+                    release_dir,
+                    models_dir,
+                    device=models.device.device,
+                    want_body=options.body,
+                    want_tattoo=options.tattoo,
+                    threads=options.threads,
+                )
+            except LoadError:
+                # That a file is not the one that was verified says more than what is wrong in it.
+                unchanged.result()
+                raise
             unchanged.result()
         return cls(receipt, manifest, models, stored, signals)
 
@@ -222,6 +227,13 @@ class Engine:
         """
         facenet, arcface = [face.facenet for face in faces], [face.arcface for face in faces]
         return self.stored.match(facenet, arcface, max_distance=max_distance, top_k=top_k)
+
+
+def _manifest(release_dir: Path) -> Manifest:
+    try:
+        return parse_manifest((release_dir / "manifest.json").read_bytes())
+    except ReleaseError as error:
+        raise LoadError(str(error.reason), str(error)) from error
 
 
 def _require_unchanged(release_dir: Path, receipt: Receipt) -> None:
