@@ -9,6 +9,7 @@ from typing import Any, cast, get_args
 
 from kubernetes.aio.client import ApiException
 
+from api_server import ApiServer
 from facedb_operator import kinds, steps
 from facedb_operator.act import act, write_event, write_status
 from facedb_operator.facts import Snapshot, Verified
@@ -144,6 +145,17 @@ def database() -> FaceDatabase:
     """A database like any other."""
     meta = {"name": "stash", "namespace": "media", "uid": "u-1"}
     return parse_spec({"metadata": meta, "spec": base_spec()}, default_image="sidecar:1")
+
+
+def allowed(api: ApiServer, user: str, wanted: Right, namespace: str, groups: tuple[str, ...] = ()) -> bool:
+    """Whether a real API server lets this user do this in this namespace; empty: in all of them."""
+    group, resource, verb = wanted
+    plural, _, sub = resource.partition("/")
+    asked = {"group": group, "resource": plural, "subresource": sub, "verb": verb, "namespace": namespace}
+    review = {"user": user, "groups": list(groups), "resourceAttributes": asked}
+    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": review}
+    _, answer = api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+    return bool(answer["status"]["allowed"])
 
 
 def _with_version(manifest: dict[str, Any]) -> dict[str, Any]:

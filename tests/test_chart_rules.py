@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from api_server import ApiServer
-from chart_rules import Right, database, read, recorded, right
+from chart_rules import Right, allowed, database, read, recorded, right
 from cluster.kubernetes import Kubernetes
 from cluster.node import binaries
 from facedb_operator import kinds, objects
@@ -160,26 +160,15 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         yield running
 
 
-def may(api: ApiServer, wanted: Right, namespace: str) -> bool:
-    """Whether the API server lets the operator's account do this."""
-    group, resource, verb = wanted
-    plural, _, sub = resource.partition("/")
-    asked = {"group": group, "resource": plural, "subresource": sub, "verb": verb, "namespace": namespace}
-    review = {"user": ACCOUNT, "groups": ["system:authenticated"], "resourceAttributes": asked}
-    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": review}
-    _, answer = api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
-    return bool(answer["status"]["allowed"])
-
-
 def test_a_real_api_server_lets_the_operator_do_it_where_it_looks_and_nowhere_else(api: ApiServer) -> None:
     for wanted in needed():
-        assert may(api, wanted, "media"), wanted
-        assert may(api, wanted, "more"), wanted
-        assert not may(api, wanted, "other"), wanted
+        assert allowed(api, ACCOUNT, wanted, "media"), wanted
+        assert allowed(api, ACCOUNT, wanted, "more"), wanted
+        assert not allowed(api, ACCOUNT, wanted, "other"), wanted
     for wanted in read(clusterwide=True):
-        assert may(api, wanted, ""), wanted
-    assert not may(api, ("", "secrets", "get"), "media")
-    assert may(api, right(kinds.LEASE, "update"), "facedb-system")
+        assert allowed(api, ACCOUNT, wanted, ""), wanted
+    assert not allowed(api, ACCOUNT, ("", "secrets", "get"), "media")
+    assert allowed(api, ACCOUNT, right(kinds.LEASE, "update"), "facedb-system")
 
 
 def ownerless(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from api_server import ApiServer
-from chart_rules import Right, right
+from chart_rules import Right, allowed, right
 from cluster.kubernetes import Kubernetes
 from cluster.node import binaries
 from facedb_kubectl.client import Cluster, Where
@@ -64,13 +64,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 
 
 def may(api: ApiServer, user: str, wanted: Right, namespace: str = "media") -> bool:
-    group, resource, verb = wanted
-    plural, _, sub = resource.partition("/")
-    asked = {"group": group, "resource": plural, "subresource": sub, "verb": verb, "namespace": namespace}
-    spec = {"user": user, "groups": ["system:authenticated"], "resourceAttributes": asked}
-    body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
-    _, answer = api.request("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
-    return bool(answer["status"]["allowed"])
+    """Whether this person, who has logged in, may."""
+    return allowed(api, user, wanted, namespace, ("system:authenticated",))
 
 
 def test_who_views_sees_everything_and_changes_nothing(api: ApiServer) -> None:

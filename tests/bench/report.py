@@ -69,6 +69,17 @@ def table(rows: Sequence[Bar]) -> Iterator[str]:
     yield ""
 
 
+def method_and_machine(method: str, machine: Mapping[str, str]) -> Iterator[str]:
+    """The end of a page: how it was measured, and where."""
+    yield "## Method"
+    yield ""
+    yield method
+    yield ""
+    yield "## Machine"
+    yield ""
+    yield from (f"- {name}: {value}" for name, value in machine.items())
+
+
 def write(folder: Path, stem: str, results: Results, rows: Sequence[Bar], machine: Mapping[str, str]) -> None:
     """Write `<stem>.md` and `<stem>.json`."""
     folder.mkdir(parents=True, exist_ok=True)

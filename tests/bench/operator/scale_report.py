@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bars import Bar
-from ..report import table
+from ..report import method_and_machine, table
 
 METHOD = """\
 A real etcd and kube-apiserver run alone on this machine, which the operator, in its own process as its image
@@ -83,10 +83,4 @@ def _page(rows: Sequence[Bar], machine: Mapping[str, str]) -> Iterator[str]:
     yield "Written by `make bench-operator`; do not edit."
     yield ""
     yield from table(rows)
-    yield "## Method"
-    yield ""
-    yield METHOD
-    yield ""
-    yield "## Machine"
-    yield ""
-    yield from (f"- {name}: {value}" for name, value in machine.items())
+    yield from method_and_machine(METHOD, machine)

@@ -20,7 +20,7 @@ from ..bars import Bar
 from ..data import BASE, FIVE, releases
 from ..facts import facts
 from ..main import ROOT, cache_folder
-from ..report import show, table
+from ..report import method_and_machine, show, table
 from ..scales import SCALES
 from . import scenes_of_traffic as scenes
 from .sidecar_process import fetched, serving
@@ -81,13 +81,7 @@ def _markdown(results: TrafficResults, rows: Sequence[Bar], machine: dict[str, s
     yield "Written by `make bench`; do not edit."
     yield ""
     yield from table(rows)
-    yield "## Method"
-    yield ""
-    yield METHOD
-    yield ""
-    yield "## Machine"
-    yield ""
-    yield from (f"- {name}: {value}" for name, value in machine.items())
+    yield from method_and_machine(METHOD, machine)
 
 
 def _asked() -> argparse.Namespace:
