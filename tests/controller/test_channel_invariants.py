@@ -63,7 +63,7 @@ class Watcher:
             assert world.serving()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(actions, max_size=10), st.sampled_from(VERSIONS))
 def test_any_sequence_ends_with_the_newest_that_may_be_taken(
     sequence: list[tuple[str, Any]], last: str

@@ -130,7 +130,7 @@ def end(world: World, last: str) -> None:
     assert {w.version for w in world.workloads.values()} == {last}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(STRATEGIES),
     rollouts,
@@ -152,7 +152,7 @@ def test_any_sequence_of_events_ends_steady_with_what_was_asked_for(
 
 
 @pytest.mark.parametrize("strategy", ["Rolling", "BlueGreen", "Canary"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(rollout=rollouts, sequence=st.lists(st.one_of(*wishes), max_size=10), last=st.sampled_from(GOOD))
 def test_where_no_pod_is_lost_somebody_always_serves(
     strategy: str, rollout: dict[str, Any], sequence: list[Action], last: str
@@ -169,7 +169,7 @@ def test_where_no_pod_is_lost_somebody_always_serves(
     end(world, last)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rollout=rollouts,
     replicas=st.integers(1, 3),
@@ -190,7 +190,7 @@ def test_rolling_never_has_fewer_pods_in_traffic_than_are_wanted(
     end(world, last)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rollout=rollouts,
     sequence=st.lists(st.one_of(*wishes, *harms[:2]), max_size=10),
@@ -209,7 +209,7 @@ def test_with_recreate_pods_of_two_revisions_never_exist_side_by_side(
     end(world, last)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(
     strategy=st.sampled_from(["Auto", "Recreate"]),
     rollout=rollouts,

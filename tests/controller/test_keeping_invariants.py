@@ -77,7 +77,7 @@ def moody(seed: int) -> World:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(sequence=st.lists(actions, max_size=10), last=st.sampled_from(GOOD), seed=st.integers(0, 99))
 def test_any_sequence_of_events_ends_steady_with_what_was_asked_for(
     sequence: list[tuple[str, Any]], last: str, seed: int, way: str

@@ -203,7 +203,7 @@ def act(world: World, reader: Reader, action: tuple[str, Any]) -> None:  # noqa:
             world.annotations = {**world.annotations, "facedb.dev/retry": str(token)}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(actions, max_size=12))
 def test_whatever_happens_no_pass_says_what_is_not_so(sequence: list[tuple[str, Any]]) -> None:
     world = World(copy.deepcopy(base_spec()), fetches=corrupt)

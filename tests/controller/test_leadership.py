@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.aio.client import ApiClient, ApiException, Configuration
 
@@ -285,7 +285,6 @@ MOVES = st.tuples(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(MOVES, max_size=12))
 def test_whatever_happens_to_their_lines_there_are_never_two(moves: list[tuple[int, str, float]]) -> None:
     async def story() -> None:

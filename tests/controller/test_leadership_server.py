@@ -53,9 +53,9 @@ def reason(api: ApiServer, namespace: str, name: str) -> str:
     return next((str(c["reason"]) for c in conditions if c["type"] == "Ready"), "")
 
 
-def steps(operator: OperatorProcess, database: str) -> list[str]:
-    """What it has done for this database."""
-    return [line["message"] for line in operator.log() if line.get("database", "").endswith(f"/{database}")]
+def steps(operator: OperatorProcess, namespace: str, database: str) -> list[str]:
+    """What it has done for this database; others' by its name, of tests before, may still be looked after."""
+    return [line["message"] for line in operator.log() if line.get("database") == f"{namespace}/{database}"]
 
 
 def test_one_that_ends_gives_its_lease_back_and_the_other_acts_at_once(
@@ -67,7 +67,7 @@ def test_one_that_ends_gives_its_lease_back_and_the_other_acts_at_once(
             name = create(api, namespace, 1)
             until(lambda: reason(api, namespace, name) == "Fetching", "the first acts")
             assert not second.leads()
-            assert steps(second, name) == []
+            assert steps(second, namespace, name) == []
             first.process.terminate()
             assert first.process.wait(SLACK_S) == 0
             assert api.request("GET", LEASE)[1]["spec"]["holderIdentity"] in ("", "second")
@@ -77,7 +77,7 @@ def test_one_that_ends_gives_its_lease_back_and_the_other_acts_at_once(
             other = create(api, namespace, 2)
             until(lambda: reason(api, namespace, other) == "Fetching", "the second acts")
             # It found what the first had done, and did none of it again.
-            assert steps(second, name) == []
+            assert steps(second, namespace, name) == []
     assert api.request("GET", LEASE)[1]["spec"]["holderIdentity"] == ""
 
 
@@ -99,5 +99,7 @@ def test_one_that_was_stopped_finds_another_leading_writes_nothing_and_ends(
             first.process.wait(SLACK_S)
             assert any("Lease was lost" in line["message"] for line in first.log())
             # It may have tried, and was not let.
-            assert [line for line in steps(first, name) if "not sure of its Lease" not in line] == []
+            assert [
+                line for line in steps(first, namespace, name) if "not sure of its Lease" not in line
+            ] == []
             assert api.request("GET", LEASE)[1]["spec"]["holderIdentity"] == "second"

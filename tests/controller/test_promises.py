@@ -48,7 +48,7 @@ wider = (
 # Releases have to come, and time has to pass, for anything to happen.
 on_one_gpu = st.lists(st.one_of(*by_people, *by_people[:2], *by_fate), max_size=10)
 stories = st.lists(st.one_of(*by_people, *by_people[:2], *by_fate, *wider), max_size=10)
-few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
 def a_world(strategy: str, way: str, rollout: dict[str, Any], seed: int = 0, **laws: Any) -> World:

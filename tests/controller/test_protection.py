@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb_operator import names, objects
@@ -107,7 +107,6 @@ def test_nothing_is_protected_while_the_database_is_suspended(world: World) -> N
     policies=EDITIONS,
     wanted=st.booleans(),
 )
-@settings(deadline=None)
 def test_what_was_done_is_not_done_again(
     replicas: int, budget: str | None, policies: str | None, wanted: bool
 ) -> None:

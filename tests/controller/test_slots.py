@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import aiohttp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.aio.client import ApiException
 
@@ -51,7 +51,6 @@ def test_those_of_one_rank_go_in_the_order_in_which_they_came() -> None:
     assert play(story()) == list(range(20))
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 3),
     st.lists(st.tuples(st.sampled_from(Rank), st.integers(0, 5), st.none() | st.integers(0, 8)), max_size=15),

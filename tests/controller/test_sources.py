@@ -15,6 +15,7 @@ from facedb_operator.names import Component
 from facedb_operator.objects.sources import Reach, reach
 from facedb_operator.spec import parse_spec
 from facedb_operator.spec.fields import ObjectKey
+from facedb_operator.spec.network import Network
 from facedb_operator.spec.sources import (
     GitHubSource,
     HttpSource,
@@ -128,7 +129,7 @@ GOLDEN: dict[str, tuple[Source, Reach]] = {
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_source_is_reached_by_these_words_variables_and_volumes(name: str) -> None:
     source, wanted = GOLDEN[name]
-    assert reach(source) == wanted
+    assert reach(source, Network()) == wanted
 
 
 def full_spec() -> dict[str, Any]:
@@ -206,7 +207,7 @@ ALLOWED = tuple(f"--{name}=" for name in (*KNOWN, "ca-bundle", "proxy"))
 @given(st.builds(Source, PLACES, st.none(), st.none() | HOSTILE, st.none()))
 def test_nothing_that_a_user_writes_becomes_an_option(source: Source) -> None:
     """Each word is one of our options with its value behind an equals sign, whatever the value is."""
-    words = reach(source).words
+    words = reach(source, Network()).words
     assert all(word.startswith(ALLOWED) for word in words)
     place = source.place
     given_values = [v for v in vars(place).values() if isinstance(v, str)] if vars(place) else []
@@ -219,13 +220,13 @@ def test_nothing_that_a_user_writes_becomes_an_option(source: Source) -> None:
 
 def test_the_kubelet_puts_no_secret_into_a_command() -> None:
     source = Source(HttpSource(("https://a.example/$(FACEDB_HEADERS)/{version}",)), headers=KEY)
-    assert reach(source).words == ("--http=https://a.example/$$(FACEDB_HEADERS)/{version}",)
+    assert reach(source, Network()).words == ("--http=https://a.example/$$(FACEDB_HEADERS)/{version}",)
 
 
 @pytest.mark.parametrize("command", ["fetch", "lookup"])
 def test_the_command_takes_a_value_that_looks_like_an_option_as_a_value(command: str) -> None:
     """The true parser: it names the value that it does not like, and does not obey it."""
-    words = reach(Source(GitHubSource("--into=/etc", None, None, None))).words
+    words = reach(Source(GitHubSource("--into=/etc", None, None, None)), Network()).words
     into = ["--into", "x"] if command == "fetch" else []
     done = CliRunner().invoke(app, [command, *into, "--version", "latest", *words])
     assert done.exit_code != 0

@@ -121,7 +121,7 @@ def test_a_mistake_is_refused_with_its_field(name: str) -> None:
 
 
 @given(specs() | nearly_right(RIGHT))
-@settings(deadline=None, max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 def test_whatever_the_schema_takes_is_parsed_or_refused_by_name(spec: dict[str, Any]) -> None:
     """Never another exception: it would end the pass, and the user would see nothing."""
     try:

@@ -50,7 +50,7 @@ def openings_by_the_clock(window: Window, first: datetime, last: datetime) -> li
     return sorted(opened.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(CHANGES),
     st.frozensets(st.integers(0, 6), min_size=1),

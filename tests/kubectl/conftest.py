@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,11 @@ DATABASES = "/apis/facedb.dev/v1alpha1/namespaces/media/facedatabases"
 MERGE = "application/merge-patch+json"
 
 
+def _hears() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass(frozen=True)
 class Plugin:
     """`kubectl facedb` against an API server.
@@ -43,10 +49,10 @@ class Plugin:
         return {**os.environ, **home, "PATH": f"{self.path}:{os.environ['PATH']}", "TERM": "xterm"}
 
     def start(self, *words: str, **more: Any) -> subprocess.Popen[str]:
-        """Start `kubectl facedb …`; its stdin is closed."""
+        """Start `kubectl facedb …`, which hears Ctrl-C as in a terminal; its stdin is closed."""
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         command = ["kubectl", "facedb", *words]
-        settings = {"env": self.env, "stdin": subprocess.DEVNULL, **pipes, **more}
+        settings = {"env": self.env, "stdin": subprocess.DEVNULL, "preexec_fn": _hears, **pipes, **more}
         return subprocess.Popen(command, **settings)
 
     def kubectl(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:

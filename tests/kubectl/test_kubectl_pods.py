@@ -20,9 +20,8 @@ from kube_states import NEW, NOW, OLD
 from played_kubelet import NODE, PlayedKubelet
 
 if TYPE_CHECKING:
-    from conftest import Plugin
-
     from api_server import ApiServer
+    from conftest import Plugin
 
 Json = dict[str, Any]
 RUNNING = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}

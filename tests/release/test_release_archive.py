@@ -214,7 +214,7 @@ def test_the_sizes_of_all_files_together_are_capped() -> None:
     assert refusal(zipped(), replace(PROFILE, max_total_bytes=1000)) is Reason.UNSAFE_ARCHIVE
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     method=st.sampled_from([0, 8]),
     edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=6),
@@ -237,7 +237,7 @@ def test_no_change_to_an_archive_raises_anything_but_a_refusal(
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == FILES
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400), st.booleans())
 def test_no_bytes_at_all_raise_anything_but_a_refusal(data: bytes, ended: bool) -> None:
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(data), 0, 0) if ended else b""

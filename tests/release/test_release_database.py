@@ -285,7 +285,7 @@ def test_random_pages_are_found(path: Path) -> None:
         assert refusal(damaged).reason is Reason.CORRUPT_DATABASE
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.tuples(st.integers(0, 1 << 20), st.binary(min_size=1, max_size=8)), min_size=1, max_size=8),
     st.integers(0, 3),

@@ -283,7 +283,7 @@ def test_any_byte_changed_leaves_the_files_the_same_or_is_refused(data: bytes, b
     assert same <= 2 * (2 + 2 + 4) + 4
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.sampled_from(list(GOOD.values())),
     st.lists(st.tuples(st.integers(0, 1 << 12), st.integers(0, 255)), min_size=1, max_size=4),

@@ -119,7 +119,7 @@ def test_a_kill_before_any_step_is_made_good_by_the_next_fetch(
     kills=st.lists(st.tuples(st.integers(0, 70), st.sampled_from([VERSION, NEXT])), max_size=4),
     last=st.sampled_from([VERSION, NEXT]),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_was_wanted_and_killed_before_the_last_fetch_gets_what_it_wants(
     first: Path,
     request_of: Request,

@@ -86,7 +86,7 @@ def test_json_that_everybody_reads_alike_is_read(value: object, ascii_only: bool
     assert parse_json(json.dumps(value, ensure_ascii=ascii_only).encode(), max_bytes=MOST) == value
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(),
@@ -101,7 +101,7 @@ def test_whatever_is_read_is_what_was_written(value: object) -> None:
         assert not text.isprintable() or "\\" in text or any(len(n) > 20 for n in text.split())
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_the_parser_raise_anything_but_a_value_error(data: bytes) -> None:
     try:
@@ -160,7 +160,7 @@ def test_a_manifest_that_is_not_plain_is_refused_in_words_that_can_be_printed(da
     assert len(str(error)) < 700
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=6), st.integers(0, 400))
 def test_no_bytes_make_a_manifest_raise_anything_but_a_refusal(
     edits: list[tuple[int, int]], cut: int

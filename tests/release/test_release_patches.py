@@ -108,7 +108,7 @@ EDITS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(CONTENT, EDITS, st.integers(1, 3))
 def test_any_edits_come_back(old: bytes, edits: list[tuple[str, float, int, int]], threads: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +117,7 @@ def test_any_edits_come_back(old: bytes, edits: list[tuple[str, float, int, int]
         assert pair.out.read_bytes() == pair.new_bytes
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(CONTENT, CONTENT)
 def test_files_without_anything_in_common_come_back_too(old: bytes, new: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -83,7 +83,7 @@ def test_every_flipped_bit_is_harmless(patch: bytes) -> None:
     assert found <= {None, Reason.WRONG_ARCHIVE, Reason.UNSAFE_ARCHIVE, Reason.WRONG_CHECKSUM}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_damage_is_harmless(patch: bytes, data: st.DataObject) -> None:
     begin = data.draw(st.integers(0, len(patch)))
@@ -91,7 +91,7 @@ def test_any_damage_is_harmless(patch: bytes, data: st.DataObject) -> None:
     refusal(patch[:begin] + data.draw(st.binary(max_size=60)) + patch[end:])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400))
 def test_any_bytes_after_a_good_header_are_refused(rest: bytes) -> None:
     assert refusal(header_bytes(header_of()) + rest) in (Reason.WRONG_ARCHIVE, Reason.UNSAFE_ARCHIVE)

@@ -193,7 +193,7 @@ def test_the_first_set_leaves_an_older_backup_alone(place: Path) -> None:
 names = st.dictionaries(st.sampled_from("abcdefg"), st.text("xyz", max_size=3), max_size=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(old=names, new=names, at=st.integers(1, 30), again=st.integers(1, 30))
 def test_any_sets_survive_two_kills(old: Files, new: Files, at: int, again: int) -> None:
     with TemporaryDirectory(dir=MEMORY) as place:

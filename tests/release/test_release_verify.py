@@ -93,7 +93,7 @@ def test_the_vectors_of_a_good_index_find_themselves(tmp_path: Path, storage: St
     assert not list(check_opens(path, labels=range(300), sample=50, seconds=60, extra_bytes=3 << 30))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(st.tuples(st.integers(0, HEADER_BYTES - 1), st.integers(0, 255)), min_size=1, max_size=5),
     st.integers(0, 1 << 40),

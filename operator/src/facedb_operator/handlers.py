@@ -16,9 +16,9 @@ from typing import Any
 import aiohttp
 import kopf
 import prometheus_client
-from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient
 
+from facedb_operator.connection import connect
 from facedb_operator.failures import trouble
 from facedb_operator.fleet import Admission
 from facedb_operator.kinds import DATABASE, LEASE
@@ -27,7 +27,7 @@ from facedb_operator.leadership import Leadership
 from facedb_operator.observe import Observer
 from facedb_operator.observe.answers import over
 from facedb_operator.observe.store import Key, Store
-from facedb_operator.observe.watching import Watches
+from facedb_operator.observe.watching import Watches, watch_count
 from facedb_operator.posting import Post
 from facedb_operator.reconcile import Reconciler
 from facedb_operator.settings import Settings
@@ -62,8 +62,9 @@ async def start(settings: kopf.OperatorSettings, memo: Any, **_: Any) -> None:
     settings.posting.enabled = False
     # kopf has nothing to watch, so it need not look which resources and namespaces there are.
     settings.scanning.disabled = True
-    await _load_config()
-    memo.running = _run(own, ApiClient(), aiohttp.ClientSession(trust_env=False))
+    memo.running = _run(
+        own, await connect(watch_count(own.namespaces)), aiohttp.ClientSession(trust_env=False)
+    )
     if own.metrics_port:
         prometheus_client.start_http_server(own.metrics_port)
 
@@ -75,7 +76,7 @@ def _run(own: Settings, api: ApiClient, http: aiohttp.ClientSession) -> Running:
     watches = Watches(kube, store, own.namespaces)
     observer = Observer(kube, over(http), store, watches, policies=own.network_policies)
     admission = Admission(own.fleet, lambda key: wakeups.wake(key))
-    reconcile = Reconciler(kube, store, observer, admission, own.sidecar_image)
+    reconcile = Reconciler(kube, store, observer, admission, own.sidecar_image, own.network)
     leadership = Leadership(kube, own.own_namespace, own.identity)
     begun = asyncio.Event()
 
@@ -148,10 +149,3 @@ async def quietest_watch(memo: Any, **_: Any) -> float:
     if age > DEAF_AFTER_S:
         raise RuntimeError(f"the watch of {kind} hangs for {age:.0f} s")
     return float(age)
-
-
-async def _load_config() -> None:
-    try:
-        config.load_incluster_config()
-    except config.ConfigException:
-        await config.load_kube_config()

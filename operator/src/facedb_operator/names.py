@@ -38,6 +38,13 @@ DIGEST_ANNOTATION: Final = f"{GROUP}/digest"
 CLAIM_ANNOTATION: Final = f"{GROUP}/claim"
 MODELS_CLAIM_ANNOTATION: Final = f"{GROUP}/models-claim"
 
+# A volume may have no owner, and bears the label by which Argo CD may be told to know what is its own: an
+# Application of the database's name would prune the users' state.
+SPARED_BY_ARGOCD: Final = {
+    "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+    "argocd.argoproj.io/sync-options": "Prune=false",
+}
+
 SNAPSHOT_ANNOTATION: Final = f"{GROUP}/restored-from"
 CHECK_ANNOTATION: Final = f"{GROUP}/check"
 SNAPSHOT_GROUP: Final = "snapshot.storage.k8s.io"

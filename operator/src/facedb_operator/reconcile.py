@@ -23,6 +23,7 @@ from facedb_operator.plan import plan
 from facedb_operator.posting import Post
 from facedb_operator.slots import Rank, Slots
 from facedb_operator.spec import FaceDatabase, InvalidSpec, parse_spec
+from facedb_operator.spec.network import Network
 from facedb_operator.status import invalid_status, refused_status, status_of, without_words
 from facedb_operator.status.events import Subject, events_of
 from facedb_operator.steps import Plan
@@ -45,19 +46,27 @@ class Reconciler:
         observer: everything else that is known.
         admission: which rollouts may begin.
         default_image: of the sidecar.
+        network: where a source does not say how it is reached.
 
     Attributes:
         post: brings the Events away, once it is started.
     """
 
     def __init__(
-        self, kube: Kube, store: Store, observer: Observer, admission: Admission, default_image: str
+        self,
+        kube: Kube,
+        store: Store,
+        observer: Observer,
+        admission: Admission,
+        default_image: str,
+        network: Network | None = None,
     ) -> None:
         self._kube = kube
         self._store = store
         self._observer = observer
         self._admission = admission
         self._image = default_image
+        self._network = network
         self._slots = Slots(MOST_AT_ONCE)
         self.post = Post(kube, self._slots)
         self._shown: dict[Key, str] = {}
@@ -80,7 +89,7 @@ class Reconciler:
         body = self._read(key)
         now = datetime.now(UTC)
         try:
-            db = parse_spec(body, default_image=self._image)
+            db = parse_spec(body, default_image=self._image, network=self._network)
         except InvalidSpec as error:
             await self._refuse(key, body, error, now)
             return None

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from facedb_operator.fleet import Limits
-from facedb_operator.spec.fields import duration
+from facedb_operator.spec.fields import ObjectKey, duration
+from facedb_operator.spec.network import Network
+
+# As Jobs get them; the operator itself is told of them as FACEDB_JOB_HTTPS_PROXY and so on.
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Settings:
         metrics_port: serves ``/metrics`` on this port; 0 for none.
         fleet: how rollouts of all databases are spread.
         network_policies: whether databases get NetworkPolicies.
+        network: how Jobs reach sources that do not say it themselves.
     """
 
     sidecar_image: str
@@ -33,6 +38,7 @@ class Settings:
     metrics_port: int
     fleet: Limits
     network_policies: bool
+    network: Network
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ) -> "Settings":
@@ -49,8 +55,18 @@ class Settings:
                 delay=_delay(env.get("FACEDB_ROLLOUT_DELAY", "")),
             ),
             network_policies=env.get("FACEDB_NETWORK_POLICIES", "").lower() in ("1", "true", "yes"),
+            network=_network(env),
         )
 
 
 def _delay(text: str) -> timedelta:
     return duration(text, "FACEDB_ROLLOUT_DELAY") if text else timedelta(0)
+
+
+def _network(env: Mapping[str, str]) -> Network:
+    proxies = {name: env.get(f"FACEDB_JOB_{name}", "") for name in PROXIES}
+    config_map = env.get("FACEDB_JOB_CA_CONFIG_MAP", "")
+    return Network(
+        proxies=tuple((name, value) for name, value in proxies.items() if value),
+        ca_bundle=ObjectKey(config_map, env.get("FACEDB_JOB_CA_KEY") or "ca.crt") if config_map else None,
+    )

@@ -1,4 +1,4 @@
-"""One file → a copy of it, by shared blocks where the file system can; and a file's size and sha256.
+"""One file → a copy of it, by shared blocks where the file system can; and a file's size, sha256 and CRC-32.
 
 Used by export and import. Never writes to the source.
 """
@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+from zlib_ng import zlib_ng
 
 from facedb_release.errors import Reason, SourceTrouble
 from facedb_release.receipt import FileRecord
@@ -44,13 +46,14 @@ def hash_file(path: Path, told: Callable[[int], None] = lambda _: None) -> FileR
         path: of the file.
         told: gets the number of bytes of each block read.
     """
-    sha, size = hashlib.sha256(), 0
+    sha, crc, size = hashlib.sha256(), 0, 0
     with path.open("rb", buffering=0) as f:
         while block := f.read(BLOCK):
             sha.update(block)
+            crc = zlib_ng.crc32(block, crc)
             size += len(block)
             told(len(block))
-    return FileRecord(path.name, size, sha.hexdigest())
+    return FileRecord(path.name, size, sha.hexdigest(), crc)
 
 
 def stamps(paths: Iterable[Path]) -> Stamps:

@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from zlib_ng import zlib_ng
 
 from facedb_release.errors import Reason, WrongRelease
 from facedb_release.profiles import MIB
@@ -22,11 +24,15 @@ NAME = ".facedb-receipt.json"
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One file: name, size in bytes, sha256 as 64 hex digits."""
+    """One file: name, size in bytes, sha256 as 64 hex digits.
+
+    ``crc32``, where it is known, finds a change at rest five times as fast. It vouches for nothing else.
+    """
 
     name: str
     size: int
     sha256: str
+    crc32: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -76,17 +82,34 @@ def read_receipt(folder: Path) -> Receipt:
 def require_unchanged(folder: Path, receipt: Receipt) -> None:
     """Read every file of the receipt again: it must hold what it held when it was verified.
 
-    hashlib computes without the interpreter's lock: half a second for a full release, beside other work.
+    The sums are computed without the interpreter's lock, beside other work: a fifth of a second for a full
+    release by CRC-32, a whole one by sha256. Who can forge one here can write another receipt as well.
 
     Raises:
         WrongRelease: WrongChecksum, with both sums; MissingFile.
     """
     for record in receipt.files:
         _check_size(folder / record.name, record)
-        with (folder / record.name).open("rb") as f:
-            found = hashlib.file_digest(f, "sha256").hexdigest()
-        if found != record.sha256:
-            raise _changed(folder / record.name, f"sha256:{record.sha256}", f"sha256:{found}")
+        expected, found = _sums(folder / record.name, record)
+        if found != expected:
+            raise _changed(folder / record.name, expected, found)
+
+
+def _sums(path: Path, record: FileRecord) -> tuple[str, str]:
+    """Return what the file should have, and what it has."""
+    if record.crc32 is None:
+        with path.open("rb") as f:
+            return f"sha256:{record.sha256}", f"sha256:{hashlib.file_digest(f, 'sha256').hexdigest()}"
+    return f"crc32:{record.crc32:08x}", f"crc32:{crc32_of(path):08x}"
+
+
+def crc32_of(path: Path) -> int:
+    """Read a file and return its CRC-32, as a zip has it."""
+    crc, block = 0, memoryview(bytearray(MIB))
+    with path.open("rb", buffering=0) as f:
+        while count := f.readinto(block):
+            crc = zlib_ng.crc32(block[:count], crc)
+    return crc
 
 
 def contents_digest(files: Iterable[FileRecord]) -> str:
@@ -130,7 +153,7 @@ def parse_receipt(data: bytes) -> Receipt:
         ValueError, TypeError, KeyError: if it is none.
     """
     raw: dict[str, Any] = parse_json(data, max_bytes=MIB)
-    files = tuple(FileRecord(str(f["name"]), int(f["size"]), str(f["sha256"])) for f in raw["files"])
+    files = tuple(_record(f) for f in raw["files"])
     if any(Path(f.name).name != f.name for f in files):
         raise ValueError("a file name leads elsewhere")
     return Receipt(
@@ -157,6 +180,12 @@ def _check_size(path: Path, record: FileRecord) -> None:
         ) from e
     if size != record.size:
         raise _changed(path, f"{record.size} bytes", f"{size} bytes")
+
+
+def _record(raw: dict[str, Any]) -> FileRecord:
+    crc32 = raw.get("crc32")
+    known = None if crc32 is None else int(crc32)
+    return FileRecord(str(raw["name"]), int(raw["size"]), str(raw["sha256"]), known)
 
 
 def _changed(path: Path, expected: str, found: str) -> WrongRelease:

@@ -8,9 +8,14 @@ address.
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
 
 from aiohttp import web
 
@@ -44,9 +49,11 @@ class Pretender:
         self._next_ip = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.AppRunner | None = None
+        self._alone = ExitStack()
 
     async def start(self) -> None:
-        """Begin to play."""
+        """Begin to play; pods have one port, so that one machine holds one such cluster at a time."""
+        self._alone.enter_context(await asyncio.to_thread(_turn))
         app = web.Application()
         app.router.add_get("/ready", self._ready)
         self._runner = web.AppRunner(app, access_log=None)
@@ -66,6 +73,7 @@ class Pretender:
         ended = await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._runner is not None:
             await self._runner.cleanup()
+        self._alone.close()
         for each in ended:
             if isinstance(each, Exception):
                 raise each
@@ -161,6 +169,13 @@ class Pretender:
     def _address(self) -> str:
         self._next_ip += 1
         return f"127.{1 + self._next_ip // 62500}.{self._next_ip // 250 % 250}.{1 + self._next_ip % 250}"
+
+
+def _turn() -> IO[bytes]:
+    """Wait until no other process of this machine plays; closing what is returned lets the next one."""
+    mine = (Path(tempfile.gettempdir()) / "facedb-pretender.lock").open("wb")
+    fcntl.flock(mine, fcntl.LOCK_EX)
+    return mine
 
 
 _CONTAINER: Body = {"image": "none", "imageID": "none", "ready": False, "restartCount": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -18,6 +19,7 @@ from api_server import ApiServer
 from facedb_operator import names
 from operator_process import free_port, install
 
+from ..main import ROOT
 from .client import Body, Client
 from .pretender import Pretender
 
@@ -96,6 +98,7 @@ async def operator(api: ApiServer, folder: Path) -> AsyncIterator[int]:
     """The operator in its own process, as its image starts it."""
     env = {
         **os.environ,
+        **image_env(),
         "KUBECONFIG": str(api.kubeconfig),
         "FACEDB_HEALTH_PORT": str(free_port()),
         "FACEDB_METRICS_PORT": "0",
@@ -112,6 +115,13 @@ async def operator(api: ApiServer, folder: Path) -> AsyncIterator[int]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
             await process.wait()
+
+
+def image_env() -> dict[str, str]:
+    """How the image has the allocator behave: memory is measured with that."""
+    pairs = re.findall(r"(MALLOC_\w+)=(\S+)", (ROOT / "Dockerfile.operator").read_text())
+    assert pairs, "Dockerfile.operator sets nothing of the allocator any more"
+    return dict(pairs)
 
 
 def database(number: int, version: str) -> Body:

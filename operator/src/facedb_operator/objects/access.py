@@ -1,8 +1,8 @@
 """What a serving pod may ask of the API server: its own FaceDatabase, nothing else. Pure.
 
-Reading it is what ``/database/check-update`` and ``/database/update/status`` answer from. Patching it is for
-the annotation ``facedb.dev/approve``: RBAC knows whole objects only, so the chart's ValidatingAdmissionPolicy
-refuses every other change by these accounts.
+Reading it is what ``/database/overview`` and its like answer from. Patching it is for the annotations
+``approve``, ``retry`` and ``rollback``, which Stash's page asks for: RBAC knows whole objects only, so the
+chart's ValidatingAdmissionPolicy refuses every other change by these accounts.
 """
 
 from facedb_operator import names

@@ -49,7 +49,8 @@ def _claim(
     if class_name is not None:
         spec["storageClassName"] = class_name
     meta = metadata(db, name, step.component, labels)
-    meta["annotations"] = {names.SIZE_ANNOTATION: step.size, names.CLASS_ANNOTATION: class_name or ""}
+    kept = {names.SIZE_ANNOTATION: step.size, names.CLASS_ANNOTATION: class_name or ""}
+    meta["annotations"] = {**kept, **names.SPARED_BY_ARGOCD}
     if step.snapshot is not None:
         spec["dataSource"] = snapshot_source(step.snapshot)
         meta["annotations"][names.SNAPSHOT_ANNOTATION] = step.snapshot

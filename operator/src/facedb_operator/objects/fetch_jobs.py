@@ -24,7 +24,7 @@ def fetch_job(db: FaceDatabase, component: Component, attempt: int, again: Good 
     db = (db.at(again) if again is not None else None) or db
     is_release = component is Component.RELEASE
     key = db.fetch_key if is_release else db.models_fetch_key
-    found = reach(db.source if is_release else db.models.source)
+    found = reach(db.source if is_release else db.models.source, db.network)
     mounts = [mount("models", MODELS_DIR, read_only=is_release)]
     volumes = [
         claim_volume("models", db.models_claim_name, read_only=False),

@@ -15,7 +15,7 @@ LOOKUP_DEADLINE_S: Final = 300
 
 def lookup_job(db: FaceDatabase, step: StartLookup) -> Manifest:
     """The Job; its answer is an Outcome with the version and what it takes on a volume."""
-    found = reach(db.source)
+    found = reach(db.source, db.network)
     work = Work(
         name=names.lookup_job(db.name, step.key, step.attempt),
         component=Component.LOOKUP,

@@ -12,7 +12,7 @@ def snapshot(db: FaceDatabase, step: CreateSnapshot) -> Manifest:
     labels = {names.KEY_LABEL: step.release_key, names.VERSION_LABEL: step.version}
     name = names.snapshot(db.name, step.version, step.release_key)
     meta = metadata(db, name, Component.RELEASE, labels)
-    meta["annotations"] = {names.RECEIPT_ANNOTATION: step.facts.to_json()}
+    meta["annotations"] = {names.RECEIPT_ANNOTATION: step.facts.to_json(), **names.SPARED_BY_ARGOCD}
     if db.retain:
         del meta["ownerReferences"]
     return {

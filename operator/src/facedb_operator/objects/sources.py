@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from facedb_operator.objects.fragments import Manifest, claim_volume, mount
 from facedb_operator.spec.fields import ObjectKey
+from facedb_operator.spec.network import Network
 from facedb_operator.spec.sources import (
     GitHubSource,
     HttpSource,
@@ -43,16 +44,20 @@ class Reach:
         )
 
 
-def reach(source: Source) -> Reach:
-    """How to reach a source."""
+def reach(source: Source, network: Network) -> Reach:
+    """How to reach a source: as it says itself, else as the operator was told. A volume needs no network."""
     found = _place(source.place)
-    if source.ca_bundle is not None:
-        items = [{"key": source.ca_bundle.key, "path": "ca.crt"}]
-        volume: Manifest = {"name": "ca", "configMap": {"name": source.ca_bundle.name, "items": items}}
+    if isinstance(source.place, VolumeSource):
+        network = Network()
+    if (ca := source.ca_bundle or network.ca_bundle) is not None:
+        items = [{"key": ca.key, "path": "ca.crt"}]
+        volume: Manifest = {"name": "ca", "configMap": {"name": ca.name, "items": items}}
         words = (f"--ca-bundle={CA_DIR}/ca.crt",)
         found += Reach(words, mounts=(mount("ca", CA_DIR, read_only=True),), volumes=(volume,))
     if source.proxy is not None:
         found += Reach((_word("--proxy", source.proxy),))
+    else:
+        found += Reach((), env=tuple({"name": n, "value": _plain(v)} for n, v in network.proxies))
     if source.headers is not None:
         found += Reach((), env=(from_secret("FACEDB_HEADERS", source.headers),))
     return found
@@ -98,9 +103,14 @@ def _given(options: dict[str, str | None]) -> tuple[str, ...]:
 
 
 def _word(option: str, value: str) -> str:
-    # The kubelet puts variables' values for $(NAME) into a command, a token's too; $$ is a plain dollar.
+    return f"{option}={_plain(value)}"
+
+
+def _plain(value: str) -> str:
+    # The kubelet puts variables' values for $(NAME) into a command or a variable, a token's too; $$ is a
+    # plain dollar.
     # https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
-    return f"{option}={value.replace('$', '$$')}"
+    return value.replace("$", "$$")
 
 
 def _aws(secret: str | None) -> tuple[Manifest, ...]:

@@ -8,8 +8,9 @@ listing replaces all that was known.
 import asyncio
 import logging
 import random
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -75,6 +76,11 @@ def sources() -> tuple[Source, ...]:
     )
 
 
+def watch_count(namespaces: Collection[str]) -> int:
+    """How many watches, and so connections, these namespaces take; empty for everywhere."""
+    return sum(1 if source.clusterwide else max(1, len(namespaces)) for source in sources())
+
+
 def read_entry(source: Source, raw: Body) -> Entry | None:
     """An object for the store; None for one that is not as ours are: somebody has put our labels on it."""
     try:
@@ -106,10 +112,11 @@ def bare_entry(source: Source, raw: Body, fact: Any = None) -> Entry:
         database = meta["name"]
     else:
         database = (meta.get("labels") or {}).get(names.DATABASE_LABEL, "") if source.selector else ""
+    # Of a thousand databases each has a dozen objects: their common words are kept once.
     return Entry(
-        namespace=meta.get("namespace", ""),
+        namespace=sys.intern(meta.get("namespace", "")),
         name=meta["name"],
-        database=database,
+        database=sys.intern(database),
         uid=meta["uid"],
         version=int(meta["resourceVersion"]),
         deleting=meta.get("deletionTimestamp") is not None,

@@ -14,6 +14,7 @@ from facedb_operator.spec.database import FaceDatabase
 from facedb_operator.spec.errors import InvalidSpec
 from facedb_operator.spec.fields import switch
 from facedb_operator.spec.models import read_models
+from facedb_operator.spec.network import Network
 from facedb_operator.spec.rollout import read_rollout
 from facedb_operator.spec.sidecar import read_sidecar
 from facedb_operator.spec.sources import read_source
@@ -26,12 +27,15 @@ GITHUB: Final = {"repository": "carrotwaxr/stash-sense-data"}
 __all__ = ["FaceDatabase", "InvalidSpec", "parse_spec"]
 
 
-def parse_spec(body: Mapping[str, Any], *, default_image: str) -> FaceDatabase:
+def parse_spec(
+    body: Mapping[str, Any], *, default_image: str, network: Network | None = None
+) -> FaceDatabase:
     """Read a FaceDatabase.
 
     Args:
         body: the object as the API server returns it, defaults filled in.
         default_image: the sidecar image where ``spec.sidecar.image`` is absent.
+        network: where a source does not say how it is reached.
 
     Raises:
         InvalidSpec: a field cannot be acted on.
@@ -60,6 +64,7 @@ def parse_spec(body: Mapping[str, Any], *, default_image: str) -> FaceDatabase:
         retain=switch(spec.get("deletionPolicy", "Delete"), "Retain", "Delete", "spec.deletionPolicy"),
         verbs=read_verbs(meta.get("annotations") or {}),
         record=record,
+        network=network or Network(),
     )
     return _with_the_same_bytes(db)
 

@@ -7,6 +7,7 @@ from facedb_operator import names
 from facedb_operator.record import Bad, Good, Record
 from facedb_operator.spec.channel import Channel
 from facedb_operator.spec.models import Models
+from facedb_operator.spec.network import Network
 from facedb_operator.spec.rollout import Rollout
 from facedb_operator.spec.sidecar import Sidecar
 from facedb_operator.spec.sources import Source
@@ -40,6 +41,7 @@ class FaceDatabase:
     retain: bool
     verbs: Verbs
     record: Record
+    network: Network
 
     @cached_property
     def release_key(self) -> str:

@@ -86,4 +86,4 @@ def _copy(source: Path, target: Path) -> FileRecord:
                 raise _Unreadable(e) from e
             raise
         sha = sink.finish()
-        return FileRecord(source.name, sink.written.size, sha)
+        return FileRecord(source.name, sink.written.size, sha, sink.written.crc32)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 from facedb_release import volume
 from facedb_release.archive.directory import Member
-from facedb_release.copying import hash_file
 from facedb_release.fetching.journal import Begun, Journal, noted
-from facedb_release.fetching.reuse import same_files
+from facedb_release.fetching.reuse import same_files, take
 from facedb_release.fetching.wanted import FetchRequest
 from facedb_release.manifest import Manifest
 from facedb_release.profiles import Profile
@@ -101,7 +100,7 @@ def take_over(
     set_aside(folder, wanted.profile)
     found: dict[str, FileRecord] = {}
     for record in same:
-        if move(record, folder / record.name, partial / record.name):
+        if take(record, folder / record.name, partial / record.name, bring=Path.replace):
             found[record.name] = record
             journal.note_done(record)
     _remove(folder, wanted.profile)
@@ -129,19 +128,6 @@ def set_aside(folder: Path, profile: Profile) -> None:
         with unused(folder, profile.known):
             (folder / NAME).replace(folder / volume.ASIDE)
             sync_folder(folder)
-
-
-def move(record: FileRecord, source: Path, target: Path) -> bool:
-    """Move a file; false, and it is gone, when it is no longer what it was."""
-    try:
-        source.replace(target)
-        if hash_file(target).sha256 == record.sha256:
-            return True
-    except OSError as e:
-        if volume.is_full(e):
-            raise
-    target.unlink(missing_ok=True)
-    return False
 
 
 def _remove(folder: Path, profile: Profile) -> None:

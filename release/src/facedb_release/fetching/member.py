@@ -127,7 +127,7 @@ def unpack_member(reader: Reader, member: Member, target: Target) -> FileRecord:
         sha = sink.finish()
         _check(member, sink.written)
     judge_descriptor(member, reader.take(member.end - begin - member.packed))
-    record = FileRecord(member.name, member.size, sha)
+    record = FileRecord(member.name, member.size, sha, sink.written.crc32)
     target.journal.note_done(record, reader.passed())
     return record
 

@@ -14,10 +14,11 @@ from facedb_release import volume
 from facedb_release.archive.contents import read_contents, read_member
 from facedb_release.archive.directory import LOCAL, Member
 from facedb_release.archive.records import judge_local, judge_local_name
+from facedb_release.copying import clone
 from facedb_release.errors import NoSpace, Reason, WrongRelease
 from facedb_release.fetching.arrive import Arrived
 from facedb_release.fetching.checks import EarlyChecks
-from facedb_release.fetching.inplace import move, set_aside
+from facedb_release.fetching.inplace import set_aside
 from facedb_release.fetching.journal import Journal
 from facedb_release.fetching.member import Reader, Target, unpack_member
 from facedb_release.fetching.origin import Origin
@@ -148,8 +149,8 @@ def _made(step: Step, work: _Patching) -> FileRecord:
     target = work.partial / step.record.name
     match step:
         case Take(record, source):
-            get = move if work.base.in_place and _stays(step) else take
-            if not get(record, work.base.folder / source, target):
+            bring = Path.replace if work.base.in_place and _stays(step) else clone
+            if not take(record, work.base.folder / source, target, bring):
                 raise _useless(f"{source} of the release before changed at rest", work.origin)
             return record
         case Whole(record, name):

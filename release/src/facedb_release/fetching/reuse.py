@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-
-from zlib_ng import zlib_ng
 
 from facedb_release import volume
 from facedb_release.archive.directory import Member
 from facedb_release.copying import clone, hash_file
 from facedb_release.errors import ReleaseError
 from facedb_release.manifest import Manifest
-from facedb_release.receipt import FileRecord, Receipt, read_receipt
-
-BLOCK = 1 << 20
+from facedb_release.receipt import FileRecord, Receipt, crc32_of, read_receipt
 
 
 def read_previous(folder: Path | None) -> Receipt | None:
@@ -48,20 +44,28 @@ def _is_same(member: Member, old: FileRecord, manifest: Manifest, path: Path) ->
     if listed is not None:
         return listed == old.sha256
     try:
-        return _crc32(path) == member.crc32
+        return crc32_of(path) == member.crc32
     except OSError:
         return False
 
 
-def take(record: FileRecord, source: Path, target: Path) -> bool:
-    """Copy a file, by shared blocks where the file system can; false when it is no longer what it was.
+def take(
+    record: FileRecord, source: Path, target: Path, bring: Callable[[Path, Path], object] = clone
+) -> bool:
+    """Bring a file to its place; false, and nothing is there, when it is no longer what it was.
+
+    Args:
+        record: what it was.
+        source: where it is.
+        target: its place.
+        bring: a copy, by shared blocks where the file system can; or a move.
 
     Raises:
         OSError: if the volume is full.
     """
     target.unlink(missing_ok=True)
     try:
-        clone(source, target)
+        bring(source, target)
         if hash_file(target).sha256 == record.sha256:
             return True
     except OSError as e:
@@ -69,11 +73,3 @@ def take(record: FileRecord, source: Path, target: Path) -> bool:
             raise
     target.unlink(missing_ok=True)
     return False
-
-
-def _crc32(path: Path) -> int:
-    crc = 0
-    with path.open("rb") as f:
-        while block := f.read(BLOCK):
-            crc = zlib_ng.crc32(block, crc)
-    return crc
