@@ -91,6 +91,22 @@ class ApiServer:
             raise AssertionError(f"kubectl {' '.join(args)}: {done.stderr or done.stdout}")
         return done
 
+    def wait_for_definition(self, name: str) -> None:
+        """Until a CustomResourceDefinition is served. `kubectl wait` fails on one that has no condition yet.
+
+        Raises:
+            AssertionError: it was not in time.
+        """
+        path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            code, found = self.request("GET", path)
+            conditions = (found.get("status", {}).get("conditions") or ()) if code == 200 else ()
+            if any(c["type"] == "Established" and c["status"] == "True" for c in conditions):
+                return
+            time.sleep(POLL_S)
+        raise AssertionError(f"{name} is not served")
+
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """One request as the administrator: the HTTP status and the answer, parsed where it is JSON."""
         request = urllib.request.Request(self.url + path, method=method)

@@ -19,5 +19,5 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
     """An API server that has taken the definition, and so the costs of its rules."""
     with ApiServer(folder) as running:
         running.kubectl("apply", "--server-side", "-f", str(CRD))
-        running.kubectl("wait", "--for=condition=Established", "crd/facedatabases.facedb.dev")
+        running.wait_for_definition("facedatabases.facedb.dev")
         yield running

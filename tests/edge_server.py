@@ -26,8 +26,8 @@ FLAGS = (
 class Server(uvicorn.Server):
     """Says when it listens, and on which port."""
 
-    def __init__(self, app: FastAPI) -> None:
-        super().__init__(uvicorn.Config(app, port=0, http="httptools", ws="none", log_config=None))
+    def __init__(self, app: FastAPI, port: int = 0) -> None:
+        super().__init__(uvicorn.Config(app, port=port, http="httptools", ws="none", log_config=None))
         self.app = app
         self.port = 0
         self.listens = threading.Event()
@@ -39,9 +39,9 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def in_thread(app: FastAPI) -> Iterator[Server]:
-    """Serve until the block ends."""
-    server = Server(app)
+def in_thread(app: FastAPI, port: int = 0) -> Iterator[Server]:
+    """Serve until the block ends; port 0 is any free one."""
+    server = Server(app, port)
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()
     try:

@@ -35,15 +35,22 @@ def running(
     with log.open("wb") as out:
         process = subprocess.Popen([str(path), *arguments], stdout=out, stderr=out, env=dict(env or {}))
     try:
-        _wait_until_it_answers(process, url, log)
+        wait_until_it_answers(process, url, log)
         yield
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _wait_until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
+def wait_until_it_answers(
+    process: subprocess.Popen[bytes], url: str, log: Path, patience_s: float = PATIENCE_SECONDS
+) -> None:
+    """Wait until a program answers at this URL, whatever it says.
+
+    Raises:
+        AssertionError: it has ended, or is too late; the message has its last words.
+    """
+    until = time.monotonic() + patience_s
     with httpx.Client(verify=False, trust_env=False) as client:
         while time.monotonic() < until and process.poll() is None:
             with contextlib.suppress(httpx.TransportError):

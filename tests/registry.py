@@ -38,7 +38,7 @@ class Registry:
     """A running registry.
 
     Attributes:
-        host: `127.0.0.1:port`.
+        host: `address:port`.
         url: with its scheme.
         root: folder of its storage.
         certificate: PEM file of its authority, if it speaks TLS.
@@ -184,7 +184,12 @@ def _b64(data: bytes) -> str:
 
 @contextmanager
 def registry(
-    folder: Path, *, tls: bool = False, auth: str | None = None, redirect: str | None = None
+    folder: Path,
+    *,
+    tls: bool = False,
+    auth: str | None = None,
+    redirect: str | None = None,
+    address: str = "127.0.0.1",
 ) -> Iterator[Registry]:
     """Run a registry over a folder of its own.
 
@@ -193,6 +198,7 @@ def registry(
         tls: with a certificate of its own.
         auth: None, `basic` (htpasswd) or `token` (a token service beside it).
         redirect: URL to which blobs are redirected, as a cloud's storage would have it.
+        address: where it listens.
     """
     folder.mkdir(parents=True)
     port = free_port()
@@ -201,11 +207,11 @@ def registry(
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(root)}, "delete": {"enabled": True}},
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "tests"},
+        "http": {"addr": f"{address}:{port}", "secret": "tests"},
     }
     certificate = None
     if tls:
-        made = make_certificates(folder)
+        made = make_certificates(folder, address)
         certificate = made.authority
         config["http"]["tls"] = {"certificate": str(made.certificate), "key": str(made.key)}
     if redirect:
@@ -220,8 +226,8 @@ def registry(
             config["auth"] = {"htpasswd": {"realm": "tests", "path": str(passwords)}}
         path = folder / "config.yml"
         path.write_text(json.dumps(config))
-        url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        url = f"{'https' if tls else 'http'}://{address}:{port}"
         stack.enter_context(
             running(REGISTRY, "serve", str(path), url=f"{url}/v2/", log=folder / "registry.log")
         )
-        yield Registry(f"127.0.0.1:{port}", url, root, certificate, tokens)
+        yield Registry(f"{address}:{port}", url, root, certificate, tokens)

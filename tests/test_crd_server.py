@@ -16,6 +16,7 @@ from crd_right import RIGHT
 from crd_server import PATH, STRICT, api_server
 from crd_specs import WRONG, body_of
 from facedb_operator.spec import parse_spec
+from kstatus import kstatus
 
 pytestmark = pytest.mark.cluster
 
@@ -50,6 +51,14 @@ def test_a_right_spec_is_taken_and_comes_back_with_defaults(api: ApiServer, name
     assert _holds(back, sent["spec"])
     assert {path: _at(back, path) for path in filled} == filled
     parse_spec(answer, default_image="sidecar:1")
+
+
+def test_nobody_takes_a_new_database_for_done_before_the_operator_has_looked(api: ApiServer) -> None:
+    """kstatus, and so Flux and kubectl wait, go by the generation that the status is about."""
+    code, answer = api.request("POST", f"{PATH}?{STRICT}&dryRun=All", body_of({}, "new"))
+    assert code == 201, answer
+    assert answer["status"] == {"observedGeneration": -1}
+    assert kstatus(answer) == "InProgress"
 
 
 @pytest.mark.parametrize("name", ["x" * 31, "1st", "a.b"])

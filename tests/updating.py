@@ -180,6 +180,17 @@ class Gate:
         assert self.opened.wait(30)
 
 
+def held(gate: Gate, *versions: str) -> Callable[[Path], Engine]:
+    """Like light_load, but some versions wait at the gate."""
+
+    def load(folder: Path) -> Engine:
+        if folder.name in versions:
+            gate()
+        return light_load(folder)
+
+    return load
+
+
 def with_updates(settings: Settings, **changes: Any) -> Settings:
     """The settings with other update settings."""
     return replace(settings, updates=replace(settings.updates, **changes))

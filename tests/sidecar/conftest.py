@@ -1,38 +1,8 @@
-"""A real release with a real face in it, fetched as the Job fetches it, and the real engine over it."""
+"""What the sidecar's tests share: a loaded engine, and what updates need."""
 
 from __future__ import annotations
 
-import pytest
-
-from builders import make_release
-from enrolment import astronaut
-from facedb_release.fetching.fetch import FetchRequest, fetch
-from facedb_release.sources.github import GitHub
-from facedb_release.version import parse_version
-from facedb_sidecar.engine import Engine
-from release_server import ReleaseServer
-from served import Served
+from serving_fixtures import engine, served
 from update_fixtures import archives, installed, large, settings, source, with_old
 
 __all__ = ["archives", "engine", "installed", "large", "served", "settings", "source", "with_old"]
-
-VERSION = "2026.02.18"
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """The astronaut among sixty synthetic people."""
-    folder = tmp_path_factory.mktemp("served")
-    person, photo = astronaut(folder / "models")
-    archive = make_release(folder / "made", VERSION, performers=60, enrolled=[person])
-    with ReleaseServer(folder / "root") as server:
-        server.publish(archive, tag=f"v{VERSION}")
-        source = GitHub("owner/data", server.url)
-        fetch(FetchRequest(into=folder / "release", version=parse_version(VERSION), source=source))
-    return Served(folder / "release", folder / "models", photo)
-
-
-@pytest.fixture(scope="session")
-def engine(served: Served) -> Engine:
-    """The loaded engine; immutable, so that all tests may share it."""
-    return Engine.load(served.release, served.models, "cpu")

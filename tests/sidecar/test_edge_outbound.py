@@ -231,7 +231,7 @@ URLS = st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}(/.{0,20})?", f
 
 
 @given(URLS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_is_fetched_or_refused_and_nothing_private_is_asked(text: str) -> None:
     with pytest.raises(NotFetched):
         asyncio.run(NOWHERE.get(text))

@@ -187,7 +187,7 @@ SEEDS = [
 
 
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 1 << 16), st.integers(0, 255)), max_size=9))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_damaged_images_become_pixels_or_a_refusal(seed: bytes, changes: list[tuple[int, int]]) -> None:
     data = bytearray(seed)
     for at, value in changes:

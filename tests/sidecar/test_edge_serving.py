@@ -186,7 +186,7 @@ def test_swaps_come_one_after_the_other_also_after_the_first_load(engine: Engine
 
 
 @given(st.lists(st.sampled_from(["swap", "fail", "alone", "alone-fail", "enter", "leave"]), max_size=12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_happens_each_release_is_let_go_once_and_never_while_used(
     engine: Engine, events: list[str]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facedb_sidecar.engine import exact
@@ -14,7 +14,6 @@ from facedb_sidecar.engine.exact import most_alike
 @given(
     st.integers(1, 90), st.integers(1, 5), st.integers(1, 90), st.integers(1, 40), st.integers(0, 2**32 - 1)
 )
-@settings(deadline=None)
 def test_the_most_alike_are_those_that_a_sort_of_everything_finds(
     count: int, queries: int, k: int, rows: int, seed: int
 ) -> None:

@@ -51,7 +51,7 @@ def client(
     )
     with TestClient(create_app(settings, load=lambda: engine)) as running:
         wait_ready(running)
-        running.put("/settings/stash_api_rate", json={"value": 100})
+        running.put("/settings/stash_api_rate", json={"value": 50})
         yield running
 
 

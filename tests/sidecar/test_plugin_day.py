@@ -12,30 +12,21 @@ import pytest
 import requests
 
 from edge_server import in_thread
-from enrolment import ASTRONAUT, ASTRONAUT_ID, jpeg
+from enrolment import ASTRONAUT, ASTRONAUT_ID
 from facedb_sidecar.app import create_app
 from facedb_sidecar.engine import Engine
 from facedb_sidecar.settings import StashSettings
 from plugin_calls import AS_PAGE, DASHBOARD, LOOKS, OPERATIONS_TAB, Call, get, post
 from served import Served
-from stash_server import StashBoxServer, StashServer
-from videos import make_video, strangers
+from stash_server import StashServer
+from stash_stock import KEY, stocked
 
-KEY = "stash-key"
-SIZE = {"duration": 6.0, "width": 480, "height": 360}
 Plugin = Callable[[Call], Any]
 
 
 @pytest.fixture(scope="module")
 def stash(served: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StashServer]:
-    with StashBoxServer() as box, StashServer(api_key=KEY) as server:
-        box.add(ASTRONAUT_ID, ASTRONAUT, gender="FEMALE")
-        library = server.library
-        library.boxes.append({"endpoint": box.endpoint, "api_key": "box-key", "name": "Box"})
-        library.add_scene("1", make_video(tmp_path_factory.mktemp("video")), file=SIZE)
-        library.add_image("1", served.photo)
-        library.add_image("2", jpeg(strangers()))
-        library.add_gallery("1", ["1", "2"])
+    with stocked(served.photo, tmp_path_factory.mktemp("video")) as server:
         yield server
 
 
@@ -56,7 +47,7 @@ def plugin(
 
         while "error" in send(get("", "/ready")):
             continue
-        send(Call("settings_update", "PUT", "/settings/stash_api_rate", {"value": 100}))
+        assert "error" not in send(Call("settings_update", "PUT", "/settings/stash_api_rate", {"value": 50}))
         yield send
 
 

@@ -111,7 +111,7 @@ def _updating(served: Served, engine: Engine, folder: Path) -> Iterator[TestClie
 def _stash_down(served: Served, engine: Engine, folder: Path) -> Iterator[TestClient]:
     with TestClient(create_app(_settings(served, folder, stash=NOWHERE), load=lambda: engine)) as client:
         wait_ready(client)
-        client.put("/settings/stash_api_rate", json={"value": 100})
+        client.put("/settings/stash_api_rate", json={"value": 50})
         yield client
 
 

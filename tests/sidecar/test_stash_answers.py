@@ -76,7 +76,7 @@ async def _outcome(question: Any) -> object:
         return error.message
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES)
 @example(body=b'{"data": {"findScenes": {"count": 1, "scenes": [{"title": "x"}]}}}')
 @example(body=b'{"errors": [{"message": null}]}')

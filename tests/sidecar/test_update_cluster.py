@@ -18,7 +18,7 @@ from facedb_sidecar.updater import InProgress, NotPossible, Status, Unreachable,
 from facedb_sidecar.updater.cluster import Cluster
 from facedb_sidecar.updater.kube import Kube
 from facedb_sidecar.updater.machine import ACTIVE
-from facedb_sidecar.updater.translate import APPROVE, check_of, status_of, steady
+from facedb_sidecar.updater.translate import check_of, status_of, steady
 from kube_server import TOKEN, KubeServer
 
 OLD, NEW = "2026.02.12", "2026.02.18"
@@ -170,7 +170,7 @@ def test_a_version_that_waits_is_approved_with_a_token(server: KubeServer, accou
         backend = cluster(server, account)
         job = await backend.start()
         assert len(job) == 12
-        assert server.database["metadata"]["annotations"][APPROVE] == f"{NEW}-{job}"
+        assert server.database["metadata"]["annotations"]["facedb.dev/approve"] == f"{NEW}-{job}"
         # The operator has not seen it yet: it counts as begun, and is not begun twice.
         said = await backend.status()
         assert (said.status, said.target_version) == (Status.DOWNLOADING, NEW)

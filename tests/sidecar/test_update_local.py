@@ -18,6 +18,7 @@ from updating import (
     Published,
     Running,
     data_of,
+    held,
     light_load,
     play,
     pointed,
@@ -88,11 +89,6 @@ def test_versions_are_compared_as_the_calendar_has_them(installed: Settings, sou
 def test_an_update_takes_over_while_the_old_release_serves(installed: Settings) -> None:
     gate = Gate()
 
-    def slow(folder: Path) -> object:
-        if folder.name == NEW:
-            gate()
-        return light_load(folder)
-
     async def story(run: Running) -> None:
         await run.local.start()
         await asyncio.to_thread(gate.reached.wait, 30)
@@ -104,7 +100,7 @@ def test_an_update_takes_over_while_the_old_release_serves(installed: Settings) 
         assert (await run.until_over()).status is Status.COMPLETE
         assert (run.version, pointed(installed)) == (NEW, NEW)
 
-    play(installed, story, load=slow)
+    play(installed, story, load=held(gate, NEW))
     play(installed, serves(NEW))
 
 

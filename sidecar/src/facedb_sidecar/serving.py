@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -111,6 +112,7 @@ class Serving:
         trouble: why there is no engine, while there is none.
         updating: requests get 503 because there is no room for two engines.
         places: of ``/identify*``.
+        loaded_in_s: seconds that the last load took; None before the first.
     """
 
     def __init__(self, load: Load, limits: Limits | None = None, *, gone: Gone | None = None) -> None:
@@ -125,6 +127,7 @@ class Serving:
         self.trouble = Trouble("Loading", "The release is being loaded.")
         self.updating = False
         self.places = Places(limits or Limits())
+        self.loaded_in_s: float | None = None
 
     @property
     def engine(self) -> Engine | None:
@@ -168,7 +171,7 @@ class Serving:
         """Load the first engine and say how it went; after a failure, a swap may still bring one."""
         async with self._changing:
             try:
-                engine = await in_own_thread(self._load)
+                engine = await self._timed(self._load)
             except LoadError as error:
                 self._fail(error)
             else:
@@ -198,7 +201,7 @@ class Serving:
             async with self._emptied() as old:
                 await self._load_or_go_back(load, gone, old)
         else:
-            self._put(Tenure(await in_own_thread(load), load, gone))
+            self._put(Tenure(await self._timed(load), load, gone))
 
     @asynccontextmanager
     async def _emptied(self) -> AsyncIterator[tuple[Load, Gone | None]]:
@@ -220,7 +223,7 @@ class Serving:
 
     async def _load_or_go_back(self, load: Load, gone: Gone | None, old: tuple[Load, Gone | None]) -> None:
         try:
-            self._put(Tenure(await in_own_thread(load), load, gone))
+            self._put(Tenure(await self._timed(load), load, gone))
         except LoadError as error:
             log.warning("The new release cannot be served (%s); loading the old one again", error)
             await self._go_back(*old)
@@ -228,9 +231,15 @@ class Serving:
         if old[1]:
             old[1]()
 
+    async def _timed(self, load: Load) -> Engine:
+        begun = time.monotonic()
+        engine = await in_own_thread(load)
+        self.loaded_in_s = time.monotonic() - begun
+        return engine
+
     async def _go_back(self, load: Load, gone: Gone | None) -> None:
         try:
-            self._put(Tenure(await in_own_thread(load), load, gone))
+            self._put(Tenure(await self._timed(load), load, gone))
         except LoadError as error:
             self._fail(error)
             if gone:

@@ -14,7 +14,7 @@ import numpy as np
 
 from facedb_sidecar.engine.catalog import Catalog, load_catalog
 from facedb_sidecar.engine.errors import LoadError
-from facedb_sidecar.engine.index import FaceIndex, Measured, Vector, open_index
+from facedb_sidecar.engine.index import FaceIndex, Vector, open_index
 from facedb_sidecar.engine.matching import Match, match_many
 
 log = logging.getLogger(__name__)
@@ -90,13 +90,14 @@ def load_stored(folder: Path, search: str = "wide") -> Stored:
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="load") as aside:
         opening = [aside.submit(_checked, folder / name, search) for name in INDICES]
         catalog = load_catalog(folder)
-        (facenet, facenet_checked), (arcface, arcface_checked) = (each.result() for each in opening)
-    if not catalog.face_count == len(facenet) == len(arcface):
-        counts = f"faces.json {catalog.face_count}, facenet {len(facenet)}, arcface {len(arcface)}"
+        facenet, arcface = (each.result() for each in opening)
+    if not catalog.face_count == len(facenet.index) == len(arcface.index):
+        sizes = (catalog.face_count, len(facenet.index), len(arcface.index))
+        counts = "faces.json {}, facenet {}, arcface {}".format(*sizes)
         raise LoadError("CountMismatch", f"The release's files hold different numbers of faces: {counts}.")
     # Alone, now that nobody else takes the interpreter: a time beside the maps' parsing would say little.
-    quality = _quality(facenet.measure(), arcface.measure())
-    stored = Stored(facenet, arcface, catalog, facenet_checked + arcface_checked, quality)
+    quality = _quality(facenet, arcface)
+    stored = Stored(facenet.index, arcface.index, catalog, facenet.checked + arcface.checked, quality)
     if search == "exact":
         # Every vector is read for each face: only memory of our own is fast enough for that.
         stored.settle()
@@ -105,13 +106,23 @@ def load_stored(folder: Path, search: str = "wide") -> Stored:
     return stored
 
 
-def _checked(path: Path, search: str) -> tuple[FaceIndex, int]:
+@dataclass(frozen=True)
+class _Checked:
+    """An index, how many faces its self-check asked for, and how many its recall asked for and found."""
+
+    index: FaceIndex
+    checked: int
+    asked: int
+    found: int
+
+
+def _checked(path: Path, search: str) -> _Checked:
     index = open_index(path, search)
-    return index, index.self_check()
+    return _Checked(index, index.self_check(), *index.recall())
 
 
-def _quality(*sides: Measured) -> Quality:
-    times = [ms for side in sides for ms in side.milliseconds]
+def _quality(*sides: _Checked) -> Quality:
+    times = [ms for side in sides for ms in side.index.query_times()]
     return Quality(sum(s.found for s in sides) / sum(s.asked for s in sides), statistics.median(times))
 
 

@@ -22,6 +22,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Detail, "description": "Already on latest version"},
     409: {"model": Detail, "description": "An update runs, or the version is pinned elsewhere"},
 }
+NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Detail, "description": "No such version is kept"}}
 # Of the reference, while it has nothing loaded.
 NO_SOURCES = ["stashdb.org"]
 # The plugin waits 30 s for a check and 10 s for a start; a source that hangs is waited for longer.
@@ -82,6 +83,38 @@ async def update(parts: PartsDep) -> schemas.UpdateStarted:
 async def update_status(parts: PartsDep) -> schemas.UpdateProgress:
     """Within one update neither the status nor the progress goes back."""
     return schemas.UpdateProgress(**asdict(await parts.updates.status()))
+
+
+@router.get("/overview", summary="All of the database's page", responses=NOT_NOW)
+async def overview(parts: PartsDep) -> schemas.DatabaseOverview:
+    """What serves, what moves, what may be asked for, and what an update interrupts; asks no source."""
+    found = await parts.updates.overview()
+    engine = parts.serving.engine
+    active = None
+    if engine is not None:
+        receipt = engine.receipt
+        active = schemas.LoadedRelease(
+            version=receipt.version,
+            performer_count=receipt.performer_count,
+            face_count=receipt.face_count,
+            created_at=engine.manifest.created_at,
+        )
+    facts = asdict(found)
+    movement = facts.pop("rollout")
+    rollout = schemas.Rollout(**movement.pop("status"), **movement)
+    return schemas.DatabaseOverview(**facts, active=active, rollout=rollout)
+
+
+@router.post("/retry", summary="Try again what failed", responses={**NOT_NOW, **REFUSED})
+async def retry(parts: PartsDep) -> schemas.UpdateStarted:
+    """At home the newest release; in a cluster the operator is given a new retry token."""
+    return schemas.UpdateStarted(job_id=await parts.updates.retry())
+
+
+@router.post("/rollback", summary="Go back to a kept release", responses={**NOT_NOW, **REFUSED, **NO_SUCH})
+async def rollback(parts: PartsDep, wanted: schemas.Rollback) -> schemas.UpdateStarted:
+    """Without a download. In a cluster the spec stays; the database is not Ready until they agree."""
+    return schemas.UpdateStarted(job_id=await parts.updates.rollback(wanted.version))
 
 
 def _log_end(starting: asyncio.Future[str]) -> None:

@@ -101,3 +101,108 @@ class UpdateProgress(BaseModel):
             ]
         }
     )
+
+
+class Rollback(BaseModel):
+    """``POST /database/rollback``."""
+
+    version: str = Field(max_length=20, description="One of `kept` in the overview.")
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"version": "2026.02.12"}]})
+
+
+class LoadedRelease(BaseModel):
+    """The release that answers requests now."""
+
+    version: str
+    performer_count: int
+    face_count: int
+    created_at: str | None = Field(description="As its manifest says.")
+
+
+class UpdateInterruption(BaseModel):
+    """Whether nobody answers for a while during the next update."""
+
+    expected: Literal["none", "possible", "certain"]
+    seconds: float | None = Field(description="About how long, where that is known.")
+    why: str
+
+
+class Rollout(UpdateProgress):
+    """What goes on."""
+
+    reason: str | None = Field(description="One word; of a FaceDatabase, its condition Ready's.")
+    message: str | None
+    bytes_done: int | None = Field(description="Of what is fetched, while something is.")
+    bytes_total: int | None
+    started_at: str | None = Field(description="RFC 3339.")
+
+
+class UpdateFailure(BaseModel):
+    """Why what was asked for does not serve."""
+
+    version: str | None
+    reason: str | None = Field(description="One word of docs/reasons.md.")
+    message: str
+    advice: str = Field(description="What to do.")
+    at: str | None = Field(description="RFC 3339, where it is known.")
+
+
+class DatabaseOverview(BaseModel):
+    """``GET /database/overview``: what a page about the database shows, but for what the source offers."""
+
+    managed_by: Literal["sidecar", "FaceDatabase", "nobody"] = Field(description="Who brings releases.")
+    facedatabase: str | None = Field(description="NAMESPACE/NAME.", examples=["media/faces"])
+    pinned: bool = Field(description="The FaceDatabase's spec names the version.")
+    active: LoadedRelease | None
+    desired_version: str | None
+    action: Literal["update", "approve", "retry"] | None = Field(
+        description="What may be asked for: `POST /database/update` for the first two, `/database/retry`."
+    )
+    why_not: str | None = Field(description="Why nothing may be asked for.")
+    waiting: str | None = Field(description="What a channel's newer version waits for.")
+    interruption: UpdateInterruption
+    rollout: Rollout
+    failure: UpdateFailure | None
+    kept: list[str] = Field(description="Versions to go back to without a download, the newest first.")
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "managed_by": "FaceDatabase",
+                    "facedatabase": "media/faces",
+                    "pinned": False,
+                    "active": {
+                        "version": "2026.02.12",
+                        "performer_count": 108001,
+                        "face_count": 366794,
+                        "created_at": "2026-02-12T03:00:00Z",
+                    },
+                    "desired_version": "2026.02.18",
+                    "action": None,
+                    "why_not": "A rollout is under way.",
+                    "waiting": None,
+                    "interruption": {
+                        "expected": "none",
+                        "seconds": None,
+                        "why": "New pods answer before old ones leave.",
+                    },
+                    "rollout": {
+                        "status": "downloading",
+                        "progress_pct": 14,
+                        "current_version": "2026.02.12",
+                        "target_version": "2026.02.18",
+                        "error": None,
+                        "reason": "Fetching",
+                        "message": "Fetching 2026.02.18: 47%.",
+                        "bytes_done": 694000000,
+                        "bytes_total": 1478000000,
+                        "started_at": "2026-02-18T04:00:00Z",
+                    },
+                    "failure": None,
+                    "kept": ["2026.01.30"],
+                }
+            ]
+        }
+    )

@@ -9,11 +9,15 @@ Routes and the queue's job know nothing but this protocol.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from facedb_sidecar.refusals import RETRY_AFTER, Refusal
 from facedb_sidecar.updater.machine import Status
+
+if TYPE_CHECKING:
+    from facedb_sidecar.updater.overview import Overview
 
 __all__ = ["Check", "InProgress", "NotPossible", "Status", "Unreachable", "UpToDate", "UpdateBackend"]
 
@@ -87,6 +91,27 @@ class UpdateBackend(Protocol):
             Unreachable: nobody knows.
         """
 
+    async def overview(self) -> Overview:
+        """All that a page about the database shows.
+
+        Raises:
+            Unreachable: nobody knows.
+        """
+
+    async def retry(self) -> str:
+        """Try what failed once more; return the job's id.
+
+        Raises:
+            Refusal: as `start`.
+        """
+
+    async def rollback(self, version: str) -> str:
+        """Let a kept release serve again; return the job's id.
+
+        Raises:
+            Refusal: as `start`, and NotKept.
+        """
+
     async def close(self) -> None:
         """The process ends: stop what runs; the next one goes on with it."""
 
@@ -107,6 +132,16 @@ class UpToDate(Refusal):
 
     def __init__(self) -> None:
         super().__init__("Already on latest version")
+
+
+class NotKept(Refusal):
+    """There is no such release to go back to."""
+
+    status = 404
+
+    def __init__(self, version: str, kept: Sequence[str]) -> None:
+        others = f"Kept beside the one that serves: {', '.join(kept)}." if kept else "No other one is."
+        super().__init__(f"{version} is not kept here. {others}")
 
 
 class NotPossible(Refusal):

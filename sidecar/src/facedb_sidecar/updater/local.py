@@ -14,38 +14,39 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from facedb_release.errors import Reason, ReleaseError
+from facedb_release.errors import ReleaseError
 from facedb_release.progress import Phase
 from facedb_release.receipt import read_receipt
 from facedb_release.sources.offers import Available
 from facedb_sidecar.engine.errors import LoadError
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.settings import Settings
-from facedb_sidecar.updater import Check, InProgress, Unreachable, UpdateStatus, UpToDate, machine
-from facedb_sidecar.updater.command import run_facedb
+from facedb_sidecar.updater import (
+    Check,
+    InProgress,
+    NotKept,
+    Unreachable,
+    UpdateStatus,
+    UpToDate,
+    machine,
+)
+from facedb_sidecar.updater.fetching import Failed, fetch
+from facedb_sidecar.updater.holding import hold
 from facedb_sidecar.updater.loading import NOT_THE_RELEASE, Held, LoadFolder
 from facedb_sidecar.updater.machine import State, Status
 from facedb_sidecar.updater.memory import two_fit
 from facedb_sidecar.updater.note import read_note, write_note
 from facedb_sidecar.updater.offers import Offers, check_of
+from facedb_sidecar.updater.overview import Overview
+from facedb_sidecar.updater.overview_local import interruption_of, overview_of
 from facedb_sidecar.updater.releases import Releases, Taken, version_of
 
 INSTALL_AGAIN_S = 60.0
 # The plugin waits 10 s for the answer.
 BEGIN_WITHIN_S = 8.0
-# Another try may well succeed without anybody changing the release.
-MAY_PASS = frozenset({str(Reason.ANOTHER_RELEASE)})
 
 log = logging.getLogger(__name__)
 Step = Callable[[str], None]
-
-
-class _Failed(Exception):
-    """The update cannot go on. ``bad``: the release itself is to blame."""
-
-    def __init__(self, message: str, *, bad: bool) -> None:
-        super().__init__(message)
-        self.bad = bad
 
 
 class Local:
@@ -82,6 +83,8 @@ class Local:
         self._starting = asyncio.Lock()
         self._run: asyncio.Task[None] | None = None
         self._installing: asyncio.Task[None] | None = None
+        # Bytes of the release that is fetched, and of how many.
+        self._received: tuple[int, int | None] | None = None
 
     async def begin(self) -> None:
         """Go on with an update that was cut off; else, where wanted, install the first release."""
@@ -138,15 +141,7 @@ class Local:
                 raise InProgress
             await self._require_begun()
             newest = await self._wanted()
-            held = ExitStack()
-            try:
-                await asyncio.to_thread(held.enter_context, self._releases.changing())
-            except Taken as taken:
-                raise InProgress(str(taken)) from taken
-            except OSError as error:
-                raise Unreachable(
-                    f"{self._releases.data} cannot be written: {error.strerror}. Correct its mode and owner."
-                ) from error
+            held = await hold(self._releases)
             # Another sidecar on this DATA_DIR may have learnt what is bad.
             known = await asyncio.to_thread(read_note, self._releases.data)
             job = secrets.token_hex(6)
@@ -155,10 +150,39 @@ class Local:
             self._launch(machine.begun(state, job_id=job, target=text, digest=digest), held)
             return job
 
+    async def retry(self) -> str:
+        """Whoever asks for the newest release tries it again, too."""
+        return await self.start()
+
+    async def rollback(self, version: str) -> str:
+        """Let a kept release serve again, without a network."""
+        async with self._starting:
+            if self._state.active:
+                raise InProgress
+            await self._require_begun()
+            held = await hold(self._releases)
+            if version not in (there := await self._kept()):
+                held.close()
+                raise NotKept(version, there)
+            known = replace(await asyncio.to_thread(read_note, self._releases.data), status=Status.IDLE)
+            job = secrets.token_hex(6)
+            self._launch(machine.going_back(known, job_id=job, target=version), held)
+            return job
+
     async def status(self) -> UpdateStatus:
         """How far it is."""
         now = self._state
         return UpdateStatus(now.status, now.progress_pct, await self._current(), now.target, now.error)
+
+    async def overview(self) -> Overview:
+        """What a page shows."""
+        now, kept = await self.status(), await self._kept()
+        serving, current = self._serving, await asyncio.to_thread(self._releases.current)
+        alone = current is not None and await asyncio.to_thread(self._alone, current)
+        gap = interruption_of(
+            serving=serving.engine is not None, alone=alone, loaded_in_s=serving.loaded_in_s
+        )
+        return overview_of(self._state, now, self._received, kept, gap)
 
     async def close(self) -> None:
         """Stop; the note says where, and what was downloaded stays."""
@@ -211,18 +235,22 @@ class Local:
         """One update, from the first note to the last."""
         try:
             await self._note()
-            folder = await self._fetch()
+            before = await self._current()
+            back, target = self._state.back, self._state.target or ""
+            folder = self._releases.folder(target) if back else await self._fetch()
             error = await self._take_over(folder)
-            await self._enter(machine.completed(self._state, error))
+            await self._enter(machine.completed(self._state, error, before=before))
             log.info("Updated to %s", self._state.target)
-        except _Failed as failed:
+        except Failed as failed:
             log.error("The update to %s failed: %s", self._state.target, failed)
-            await self._enter(machine.failed(self._state, str(failed), bad=failed.bad))
+            state = machine.failed(self._state, str(failed), bad=failed.bad, reason=failed.reason)
+            await self._enter(state)
         except Exception as error:
             # The edge of the task: nobody awaits it, and its status must not say for ever that it runs.
             log.exception("A bug in the update")
             await self._enter(machine.failed(self._state, f"{type(error).__name__}: {error}", bad=False))
         finally:
+            self._received = None
             with held:
                 await asyncio.shield(asyncio.to_thread(self._tidy))
 
@@ -230,21 +258,16 @@ class Local:
         """Bring the release into its folder, verified."""
         version = self._state.target or ""
         folder = self._releases.folder(version)
-        words = ["fetch", "--into", str(folder), "--version", version]
         previous = await asyncio.to_thread(self._releases.current)
-        if previous is not None and previous != folder:
-            words += ["--previous", str(previous)]
 
         async def told(phase: Phase, done: int, total: int | None, file: str | None) -> None:
+            if phase is Phase.DOWNLOADING:
+                self._received = done, total
             await self._enter(machine.told(self._state, phase, done, total))
 
         self._step("fetching")
-        updates = self._settings.updates
-        outcome = await run_facedb([*words, *updates.source], told, token=updates.token)
+        await fetch(self._settings.updates, version, folder, previous, told)
         self._step("fetched")
-        if not outcome.ok:
-            bad = outcome.permanent and outcome.reason not in MAY_PASS
-            raise _Failed(f"{outcome.reason}: {outcome.message}", bad=bad)
         return folder
 
     async def _take_over(self, folder: Path) -> str | None:
@@ -260,13 +283,19 @@ class Local:
             if not environment or self._serving.engine is not None:
                 serves = self._serving.engine is not None
                 after = " The release before still serves." if serves else ""
-                raise _Failed(f"{error.reason}: {error.message}{after}", bad=not environment) from error
+                raise Failed(error.reason, f"{error.message}{after}", bad=not environment) from error
             # Nothing served before, and the release is not to blame: it stays, and waits for its models.
             left = f"Installed, but not serving yet: {error.message}"
         self._step("swapped")
         await asyncio.to_thread(self._releases.point, folder)
         self._step("pointed")
         return left
+
+    async def _kept(self) -> tuple[str, ...]:
+        """Versions of the releases to go back to, the newest first."""
+        serves, bad = await self._current(), {b.version for b in self._state.bad}
+        whole = await asyncio.to_thread(self._releases.whole)
+        return tuple(f.name for f in whole if f.name != serves and f.name not in bad)
 
     def _alone(self, folder: Path) -> bool:
         """Whether the old engine has to go before the new one is loaded."""

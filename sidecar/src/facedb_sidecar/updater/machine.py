@@ -76,6 +76,9 @@ class State:
         deaths: processes that ended in the middle of this update.
         deaths_loading: those of them that ended while the release was loaded.
         bad: what was refused, newest last.
+        reason: why it failed, in one word; None where there is none.
+        back: it goes to a release that is here already.
+        left: the version that somebody went back from; None once another one came.
     """
 
     status: Status = Status.IDLE
@@ -87,6 +90,9 @@ class State:
     deaths: int = 0
     deaths_loading: int = 0
     bad: tuple[Bad, ...] = ()
+    reason: str | None = None
+    back: bool = False
+    left: str | None = None
 
     @property
     def active(self) -> bool:
@@ -102,7 +108,16 @@ def begun(state: State, *, job_id: str, target: str, digest: str | None) -> Stat
     """
     if state.active:
         raise ValueError("an update is under way")
-    return State(Status.DOWNLOADING, 0, job_id, target, digest, bad=state.bad)
+    return State(Status.DOWNLOADING, 0, job_id, target, digest, bad=state.bad, left=state.left)
+
+
+def going_back(state: State, *, job_id: str, target: str) -> State:
+    """A release that is here already shall serve again.
+
+    Raises:
+        ValueError: while an update is under way.
+    """
+    return replace(begun(state, job_id=job_id, target=target, digest=None), back=True)
 
 
 def moved(state: State, status: Status, percent: int = 0) -> State:
@@ -122,23 +137,32 @@ def told(state: State, phase: Phase, done: int, total: int | None) -> State:
     return moved(state, status, BEGINS[status] + int(share * (after - BEGINS[status])))
 
 
-def completed(state: State, error: str | None = None) -> State:
-    """It ended well; `error` says what still keeps it from serving, if anything."""
+def completed(state: State, error: str | None = None, *, before: str | None = None) -> State:
+    """It ended well.
+
+    Args:
+        state: until now.
+        error: what still keeps it from serving, if anything.
+        before: the version that served before.
+    """
     kept = tuple(b for b in state.bad if b.version != state.target)
-    return replace(state, status=Status.COMPLETE, progress_pct=100, error=error, bad=kept)
+    left = before or state.left if state.back else None
+    return replace(state, status=Status.COMPLETE, progress_pct=100, error=error, bad=kept, left=left)
 
 
-def failed(state: State, error: str, *, bad: bool) -> State:
+def failed(state: State, error: str, *, bad: bool, reason: str | None = None) -> State:
     """It ended badly; a bad release is remembered."""
     kept = state.bad
     if bad and state.target is not None:
         others = tuple(b for b in kept if b.version != state.target)
         kept = (*others, Bad(state.target, state.digest, error))[-MOST_BAD:]
-    return replace(state, status=Status.FAILED, error=error, bad=kept)
+    return replace(state, status=Status.FAILED, error=error, bad=kept, reason=reason)
 
 
 def refusal(state: State, version: str, digest: str | None) -> str | None:
     """Why this very release was refused; None when it was not."""
+    if version == state.left:
+        return f"Somebody went back from {version}. It is taken again only when somebody asks for it."
     return next((b.message for b in state.bad if b.version == version and _is_same(b.digest, digest)), None)
 
 

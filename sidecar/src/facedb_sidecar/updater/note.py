@@ -52,6 +52,10 @@ def _state(raw: dict[str, Any]) -> State:
         deaths=int(raw["deaths"]),
         deaths_loading=int(raw["deaths_loading"]),
         bad=tuple(Bad(str(b["version"]), _text(b["digest"]), str(b["message"])) for b in raw["bad"]),
+        # Absent in what a sidecar wrote that could not go back.
+        reason=_text(raw.get("reason")),
+        back=bool(raw.get("back")),
+        left=_text(raw.get("left")),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.updater import Check, Unreachable, UpdateStatus
+from facedb_sidecar.updater.overview import Interruption, Movement, Overview
 
 WHY = (
     "this sidecar serves what is mounted for it. Set DATA_DIR to a writable folder to let it update itself, "
@@ -37,6 +38,28 @@ class Off:
             Unreachable: always.
         """
         raise Unreachable(f"Updater not initialized: {self._why}")
+
+    async def retry(self) -> str:
+        """Refuse.
+
+        Raises:
+            Unreachable: always.
+        """
+        return await self.start()
+
+    async def rollback(self, version: str) -> str:
+        """Refuse.
+
+        Raises:
+            Unreachable: always.
+        """
+        return await self.start()
+
+    async def overview(self) -> Overview:
+        """What serves, and why nothing can be asked for."""
+        gap = Interruption("none", None, "Nothing changes from here.")
+        why = f"Updates are off: {self._why}"
+        return Overview("nobody", gap, Movement(await self.status()), why_not=why)
 
     async def status(self) -> UpdateStatus:
         """Idle for ever."""

@@ -21,7 +21,7 @@ from facedb_release.version import Version, parse_version
 from facedb_sidecar.updater import Check, UpdateStatus
 from facedb_sidecar.updater.machine import ACTIVE, BEGINS, Status
 
-APPROVE = "facedb.dev/approve"
+GROUP = "facedb.dev"
 Json = Mapping[str, Any]
 _FETCHING = frozenset({"Fetching", "FetchDied", "FetchStuck"})
 _BACK = frozenset({"RollingBack", "RolledBack", "InvalidSpec"})
@@ -29,9 +29,9 @@ _BACK = frozenset({"RollingBack", "RolledBack", "InvalidSpec"})
 
 def status_of(database: Json) -> UpdateStatus:
     """How far the FaceDatabase is."""
-    status, ready = _status(database), _condition(database, "Ready")
-    active, desired = _version(status, "active"), _version(status, "desired") or pinned(database)
-    target = _version(status, "target") or desired
+    status, ready = status_part(database), condition(database, "Ready")
+    active, desired = version_in(status, "active"), version_in(status, "desired") or pinned(database)
+    target = version_in(status, "target") or desired
     base = UpdateStatus(current_version=active, target_version=target)
     if not ready or ready.get("reason") == "Suspended":
         return replace(base, error=ready.get("message"))
@@ -40,7 +40,7 @@ def status_of(database: Json) -> UpdateStatus:
         return _at(replace(base, target_version=pinned(database) or target), Status.DOWNLOADING, 0)
     if ready.get("status") == "True":
         return replace(base, status=Status.COMPLETE, progress_pct=100)
-    if ready.get("reason") in _BACK or _condition(database, "Stalled").get("status") == "True":
+    if ready.get("reason") in _BACK or condition(database, "Stalled").get("status") == "True":
         return replace(base, status=Status.FAILED, error=ready.get("message"))
     return _under_way(base, status.get("target") or {}, str(ready.get("reason")))
 
@@ -55,10 +55,10 @@ def steady(before: UpdateStatus, now: UpdateStatus) -> UpdateStatus:
 
 def check_of(database: Json) -> Check:
     """What could be served instead of what is."""
-    status = _status(database)
+    status = status_part(database)
     offered: Json = status.get("available") or {}
-    current = _version(status, "active")
-    latest = waiting(database) or _version(status, "desired") or pinned(database)
+    current = version_in(status, "active")
+    latest = waiting(database) or version_in(status, "desired") or pinned(database)
     size = offered.get("size")
     named = offered if offered.get("version") == latest else {}
     return Check(
@@ -80,14 +80,14 @@ def pinned(database: Json) -> str | None:
 
 def waiting(database: Json) -> str | None:
     """A version that could be had and is newer than the one that is wanted now."""
-    status = _status(database)
-    offered = _version(status, "available")
-    return offered if _newer(offered, _version(status, "desired") or pinned(database)) else None
+    status = status_part(database)
+    offered = version_in(status, "available")
+    return offered if _newer(offered, version_in(status, "desired") or pinned(database)) else None
 
 
-def handled(database: Json) -> str | None:
-    """The last approval that the operator acted on."""
-    token = (_status(database).get("handled") or {}).get("approve")
+def handled(database: Json, verb: str) -> str | None:
+    """The last token of a verb that the operator acted on."""
+    token = (status_part(database).get("handled") or {}).get(verb)
     return None if token is None else str(token)
 
 
@@ -118,20 +118,23 @@ def _at(base: UpdateStatus, status: Status, share: float) -> UpdateStatus:
 
 def _is_behind(database: Json) -> bool:
     generation = (database.get("metadata") or {}).get("generation")
-    seen = _status(database).get("observedGeneration")
+    seen = status_part(database).get("observedGeneration")
     return isinstance(generation, int) and isinstance(seen, int) and seen < generation
 
 
-def _status(database: Json) -> Json:
+def status_part(database: Json) -> Json:
+    """What the operator says."""
     return database.get("status") or {}
 
 
-def _condition(database: Json, kind: str) -> Json:
-    conditions = _status(database).get("conditions") or ()
+def condition(database: Json, kind: str) -> Json:
+    """One of its conditions; empty where there is none."""
+    conditions = status_part(database).get("conditions") or ()
     return next((c for c in conditions if c.get("type") == kind), {})
 
 
-def _version(status: Json, field: str) -> str | None:
+def version_in(status: Json, field: str) -> str | None:
+    """The version of one part of the status."""
     version = (status.get(field) or {}).get("version")
     return str(version) if version else None
 
