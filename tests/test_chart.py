@@ -30,7 +30,7 @@ def schema() -> dict[str, Any]:
 
 
 def test_the_charts_copy_of_the_resource_definition_is_the_definition() -> None:
-    assert (ROOT / "charts/facedb/crds/facedatabases.yaml").read_bytes() == CRD.read_bytes()
+    assert (ROOT / "charts/facedb/files/crds/facedatabases.yaml").read_bytes() == CRD.read_bytes()
 
 
 def test_the_definition_has_the_names_that_the_operator_uses() -> None:
@@ -117,9 +117,10 @@ def test_the_operator_holds_what_it_grants_to_sidecars() -> None:
         assert set(rule["verbs"]) <= mine
 
 
-def test_the_policy_lets_sidecars_write_the_approval_only() -> None:
+def test_the_policy_lets_sidecars_write_what_stashs_page_asks_for_and_nothing_else() -> None:
     policy = (ROOT / "charts/facedb/templates/sidecar-policy.yaml").read_text()
-    assert set(re.findall(r"facedb\.dev/[a-z]+", policy)) == {names.APPROVE_ANNOTATION}
+    asked = {f"{names.GROUP}/{verb}" for verb in ("approve", "retry", "rollback")}
+    assert set(re.findall(r"facedb\.dev/[a-z]+", policy)) == asked
     account = names.sidecar_account("")
     assert f"request.name + '{account}'" in policy
 

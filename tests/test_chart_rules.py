@@ -154,7 +154,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
         for namespace in ("facedb-system", "media", "more", "other"):
             running.kubectl("create", "namespace", namespace)
         running.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        running.kubectl("wait", "--for=condition=Established", "crd/facedatabases.facedb.dev")
+        running.wait_for_definition("facedatabases.facedb.dev")
         for found in rendered(NAMESPACED):
             running.kubectl("apply", "--server-side", "-f", "-", stdin=found)
         yield running

@@ -54,7 +54,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with ApiServer(tmp_path_factory.mktemp("api")) as running:
         running.kubectl("create", "namespace", "media")
         running.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-        running.kubectl("wait", "--for=condition=Established", "crd/facedatabases.facedb.dev")
+        running.wait_for_definition("facedatabases.facedb.dev")
         for role in rendered():
             running.kubectl("apply", "--server-side", "-f", "-", stdin=role)
         for name in ("facedb-view", "facedb-edit"):

@@ -52,12 +52,14 @@ class Bump:
         """The old release serves as before, and nobody has noticed anything."""
         assert self.database.status()["active"]["version"] == self.old
         assert self.database.condition("Available")["status"] == "True"
-        assert self.client.seen().failures == ()
+        failures = self.client.seen().failures
+        assert failures == (), failures
 
     def converges(self) -> None:
         """The new release serves, and nobody has noticed anything."""
         self.database.wait_serving(self.new)
-        assert self.client.seen().failures == ()
+        failures = self.client.seen().failures
+        assert failures == (), failures
 
     def archive_size(self) -> int:
         """Bytes of the new release's archive."""

@@ -1,4 +1,4 @@
-"""A true Prometheus of Debian, unpacked and not installed: no service of the machine starts."""
+"""A true Prometheus, of Debian's package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.node.layout import cache_dir
+from cluster.debian import unpacked
 from cluster.waiting import wait_until
 
 CONFIG = """
@@ -32,7 +32,7 @@ def prometheus(folder: Path, host: str) -> Iterator[str]:
     config = folder / "prometheus.yml"
     config.write_text(CONFIG.replace("ADDRESS", address))
     command = (
-        *(str(_binary()), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"),
+        *(str(program("prometheus")), f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"),
         *(f"--web.listen-address={address}", "--log.level=error"),
     )
     with subprocess.Popen(command) as process:
@@ -44,17 +44,9 @@ def prometheus(folder: Path, host: str) -> Iterator[str]:
             process.terminate()
 
 
-def _binary() -> Path:
-    folder = cache_dir() / "prometheus"
-    binary = folder / "usr" / "bin" / "prometheus"
-    if not binary.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "-qq", "update"], check=True)
-        subprocess.run(["apt-get", "-qq", "download", "prometheus"], cwd=folder, check=True)
-        (package,) = folder.glob("prometheus_*.deb")
-        subprocess.run(["dpkg-deb", "--extract", str(package), str(folder)], check=True)
-        package.unlink()
-    return binary
+def program(name: str) -> Path:
+    """`prometheus` or `promtool`, fetched if need be."""
+    return unpacked(name, "prometheus")
 
 
 def _free_port(host: str) -> int:

@@ -121,11 +121,12 @@ def install_chart(kubernetes: Kubernetes, images: Images, *settings: str) -> Non
     namespace = "facedb-system"
     repository, tag = images.operator.rsplit(":", 1)
     kubernetes.ensure_namespace(namespace, {"pod-security.kubernetes.io/enforce": "restricted"})
-    kubernetes.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     kubernetes.helm(
         *("upgrade", "--install", "facedb", str(CHART), "--namespace", namespace, "--create-namespace"),
         *("--set", f"image.repository={repository}", "--set", f"image.tag={tag}"),
         *("--set", f"sidecarImage={images.sidecar}", "--wait", "--timeout", "2m"),
+        # The definition may be somebody else's: of a chart before 0.2.0, of kubectl.
+        "--take-ownership",
         *(word for setting in settings for word in ("--set", setting)),
     )
 

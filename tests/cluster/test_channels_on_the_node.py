@@ -9,6 +9,7 @@ import pytest
 
 from cluster.plugin import facedb
 from cluster.stage import FIRST, SECOND, THIRD
+from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
 pytestmark = pytest.mark.cluster
@@ -58,9 +59,19 @@ def test_a_newer_version_waits_for_somebody_to_approve_it(following: Database) -
 def test_the_plugin_shows_what_stands_and_what_was(following: Database) -> None:
     shown = json.loads(facedb(following, "status", following.name, "-o", "json"))
     assert shown["active"] == THIRD
-    history = json.loads(facedb(following, "history", following.name, "-o", "json"))
-    assert [entry["version"] for entry in history["history"]][-1] == THIRD
-    assert "GET /ready" in facedb(following, "logs", following.name)
+
+    def told() -> bool:
+        history = json.loads(facedb(following, "history", following.name, "-o", "json"))
+        return [entry["version"] for entry in history["history"]][-1:] == [THIRD]
+
+    # The history is written when the rollout has ended, and a pod answers its first probe after a moment.
+    wait_until(told, "the rollout in the history", timeout_s=60, tell=following.describe)
+    wait_until(
+        lambda: "GET /ready" in facedb(following, "logs", following.name),
+        "a request in the log",
+        timeout_s=60,
+        tell=following.describe,
+    )
 
 
 def test_the_release_in_traffic_is_verified_anew(following: Database) -> None:

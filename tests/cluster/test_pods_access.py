@@ -1,4 +1,4 @@
-"""What a serving pod's account may do: read its own database and approve; nothing else, not even by patch."""
+"""What a serving pod's account may do: read its own database, and ask; nothing else, not even by patch."""
 
 from __future__ import annotations
 
@@ -60,10 +60,11 @@ def patch(fdb: Database, body: dict[str, object], *more: str) -> str:
     return as_sidecar(fdb, "patch", "fdb", "stash", "--type=merge", "-p", json.dumps(body), *more)
 
 
-def test_it_approves_by_annotation(accounted: Database) -> None:
-    patch(accounted, {"metadata": {"annotations": {"facedb.dev/approve": "2026.12.31-1"}}})
-    assert accounted.get()["metadata"]["annotations"]["facedb.dev/approve"] == "2026.12.31-1"
-    patch(accounted, {"metadata": {"annotations": {"facedb.dev/approve": "2026.12.31-2"}}})
+@pytest.mark.parametrize("verb", ["approve", "retry", "rollback"])
+def test_it_asks_by_annotation_for_what_stashs_page_has_buttons_for(accounted: Database, verb: str) -> None:
+    patch(accounted, {"metadata": {"annotations": {f"facedb.dev/{verb}": "2026.12.31-1"}}})
+    assert accounted.get()["metadata"]["annotations"][f"facedb.dev/{verb}"] == "2026.12.31-1"
+    patch(accounted, {"metadata": {"annotations": {f"facedb.dev/{verb}": "2026.12.31-2"}}})
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_it_approves_by_annotation(accounted: Database) -> None:
     [
         pytest.param({"spec": {"version": FIRST}}, "spec", id="the version"),
         pytest.param({"spec": {"sidecar": {"image": "evil"}}}, "spec", id="the image"),
-        pytest.param({"metadata": {"annotations": {"facedb.dev/retry": "1"}}}, "annotation", id="a retry"),
+        pytest.param({"metadata": {"annotations": {"facedb.dev/pause": "1"}}}, "annotation", id="a pause"),
         pytest.param({"metadata": {"annotations": {"kept": None}}}, "annotation", id="somebody's annotation"),
         pytest.param({"metadata": {"labels": {"app": "x"}}}, "labels", id="a label"),
         pytest.param({"metadata": {"finalizers": ["x.dev/y"]}}, "finalizers", id="a finalizer"),

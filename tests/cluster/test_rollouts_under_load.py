@@ -256,7 +256,8 @@ def test_the_gap_of_one_gpu_is_the_old_pods_end_and_the_new_ones_load(
         f"Recreate on one GPU: nobody served for {gap:.1f} s (told: {history['unavailableSeconds']} s) = "
         + " + ".join(f"{name} {s:.1f} s" for name, s in parts.items()),
     )
-    assert left["gone"] < came["runs"]
+    # Never both: one look may find the old one gone and the new one running.
+    assert left["gone"] <= came["runs"]
     assert history["outcome"] == "Succeeded"
     assert history["unavailableSeconds"] > 0
 

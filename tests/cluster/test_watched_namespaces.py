@@ -22,14 +22,21 @@ def one_namespace(place: Place, fdb: Database) -> Iterator[None]:
     install_chart(place.kubernetes, place.images)
 
 
-def test_it_serves_in_its_namespace_without_a_cluster_role(fdb: Database) -> None:
+@pytest.fixture
+def other(place: Place, fdb: Database) -> Iterator[str]:
+    """A namespace that is not watched."""
+    name = f"{fdb.namespace}-other"
+    place.kubernetes.ensure_namespace(name)
+    yield name
+    place.kubernetes.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def test_it_serves_in_its_namespace_without_a_cluster_role(fdb: Database, other: str) -> None:
     kubernetes = fdb.place.kubernetes
-    other = f"{fdb.namespace}-other"
-    kubernetes.ensure_namespace(other)
     kubernetes.apply(database("stranger", other, fdb.stage.spec(fdb.server, FIRST)))
     fdb.apply(FIRST)
     fdb.wait_serving(FIRST)
     roles = kubernetes.kubectl("get", "clusterroles", "-l", "app.kubernetes.io/instance=facedb", "-o", "name")
     assert roles == ""
-    assert "status" not in kubernetes.get("fdb", "stranger", other)
-    kubernetes.kubectl("delete", "namespace", other, "--wait=false")
+    # As it was made: nobody has looked at it.
+    assert kubernetes.get("fdb", "stranger", other)["status"] == {"observedGeneration": -1}

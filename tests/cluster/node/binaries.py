@@ -84,6 +84,11 @@ KWOK = Program("kwok", "kwok", "sigs.k8s.io/kwok/cmd/kwok")
 # Servers that releases are fetched from in tests of the release library; the node does without them.
 REGISTRY = Program("registry", "registry", "github.com/distribution/distribution/v3/cmd/registry")
 S3_GATEWAY = Program("versitygw", "s3", "github.com/versity/versitygw/cmd/versitygw")
+# Argo CD in one program: which part it plays is its name's to say.
+ARGOCD = Program("argocd", "argocd", "github.com/argoproj/argo-cd/v3/cmd")
+# What of Flux applies to a cluster, and the library by which it judges, alone.
+FLUX_KUSTOMIZE = Program("kustomize-controller", "fluxkustomize", "github.com/fluxcd/kustomize-controller")
+KSTATUS = Program("kstatus", "kstatus", ".")
 
 
 def key(program: Program, modules: Path = GO_MODULES) -> str:
@@ -134,6 +139,9 @@ def ensure_one(program: Program) -> Path:
     store = cache_dir() / "programs"
     store.mkdir(parents=True, exist_ok=True)
     target = store / f"{program.name}-{key(program)}"
+    # What is there is whole, and is not waited for while another is built.
+    if target.exists():
+        return target
     with (store / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not target.exists():
