@@ -53,7 +53,7 @@ def test_commands_of_the_readme_exist(target: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))], ids=str
+    "path", [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=str
 )
 def test_links_lead_somewhere(path: Path) -> None:
     local = [link for link in re.findall(r"\]\(([^)#:]+)\)", path.read_text()) if "//" not in link]

@@ -20,14 +20,14 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 CODE = {
     where: "".join(p.read_text() for p in sorted((ROOT / where).rglob("*.py")))
     for where in ("operator/src", "sidecar/src")
 }
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 
 
 def unknown(named: set[str]) -> set[str]:
