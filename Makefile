@@ -9,9 +9,9 @@ UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 PYTHON := .venv/bin/python
 NODE := $(PYTHON) tests/cluster/node
 export UV_PYTHON_DOWNLOADS := never
-export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST
+export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST UV
 
-.PHONY: help npm media setup demo test unit cluster-test bench bench-fetch bench-serving bench-traffic bench-operator bench-ready check format fuzz bench images cluster-up cluster-down cluster-status
+.PHONY: help npm media browser screenshots setup demo test unit cluster-test servers-test node-test bench bench-fetch bench-serving bench-traffic bench-operator bench-ready docs check chart format audit sbom fuzz images plugin cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -21,17 +21,25 @@ setup: .venv/.ready ## Install uv and the Python packages into .venv
 demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 	PYTHONPATH=tests $(PYTHON) -m cluster.demo
 
-test: unit cluster-test ## Every test: unit tests, then the cluster suite on a real node of this machine
+test: servers-test ## Every test: against real servers, then on a real node with the unit tests beside it
+	$(PYTHON) tests/side_by_side.py unit node-test
 
-unit: setup npm media ## Unit tests on all cores (seven minutes on two)
+unit: setup npm media browser ## Unit tests on all cores (twelve minutes on two)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
 	$(PYTHON) -m pytest -q -m "not cluster and not gpu" -n auto --dist worksteal
 
-cluster-test: setup media ## The cluster suite: real API server, kubelet, containerd, images and Helm
-	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
+cluster-test: servers-test node-test ## All that needs more than Python: real servers, and a real node
+
+servers-test: setup npm media browser ## Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux
 	$(NODE) up
+	@echo "== Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux"
+	$(PYTHON) -m pytest -q -m cluster -n 2 --dist loadfile --ignore tests/cluster tests
+
+node-test: setup npm media browser ## The cluster suite on a real node of this machine
+	$(NODE) up
+	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) images
-	$(PYTHON) -m pytest -v --no-header -m cluster tests
+	$(PYTHON) -m pytest -v --no-header -m cluster tests/cluster
 
 fuzz: setup ## Fuzz the readers of hostile files, a minute each (SECONDS_EACH=600: longer)
 	for target in tests/fuzz/fuzz_*.py; do \
@@ -52,13 +60,30 @@ bench-operator: setup ## The operator and 1,000 databases: memory, requests at r
 	PYTHONPATH=tests $(PYTHON) -m bench.operator.scale_main $(BENCH)
 
 bench-ready: setup
-	$(UV) sync --frozen --all-packages --group bench --quiet
+	$(UV) sync --frozen --all-packages --group docs --group bench --quiet
 
-check: setup ## Formatting, lint, types, import contracts: what CI runs before the tests
+docs: setup ## The documentation's site, into site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --strict --quiet
+
+check: setup audit ## Formatting, lint, types, import contracts, known vulnerabilities: what CI runs before the tests
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+
+plugin: setup ## The Stash plugin as a plugin source, into build/plugin: facedb.zip and index.yml
+	$(PYTHON) plugin/make_index.py build/plugin
+
+audit: $(UV) ## Known vulnerabilities of what is locked, by the package index (STRICT=1: fail where it cannot tell)
+	PYTHONPATH=tests python3 -m supply.audit $(if $(STRICT),--strict)
+
+sbom: $(UV) ## Bills of materials (CycloneDX) of the images' Python packages, into build/sbom
+	PYTHONPATH=tests python3 -m supply.sbom build/sbom
+
+chart: setup ## Make anew what comes out of the chart: values table, golden renders, Kustomize base
+	$(PYTHON) tests/chart/make_values.py
+	PYTHONPATH=tests $(PYTHON) -m chart.renders
+	PYTHONPATH=tests $(PYTHON) -m chart.make_kustomize
 
 format: setup ## Format the code
 	$(PYTHON) -m ruff format .
@@ -76,6 +101,16 @@ media:
 		>/dev/null || (echo "== Installing ffmpeg, libegl1, libgles2" && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends ffmpeg libegl1 libgles2 >/dev/null)
 
+# The Stash plugin is tested in Debian's Chromium; a font, for it has none of its own.
+browser:
+	@(command -v chromium-headless-shell && test -d /usr/share/fonts/truetype/dejavu) >/dev/null || \
+		(echo "== Installing chromium-headless-shell, fonts-dejavu-core" && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+		chromium-headless-shell fonts-dejavu-core >/dev/null)
+
+screenshots: setup npm media browser ## The plugin's pictures, into docs/screenshots
+	FACEDB_SCREENSHOTS=1 $(PYTHON) -m pytest -q -m "not cluster and not gpu" tests/plugin
+
 images: setup cluster-up ## Build both images from their Dockerfiles and load them into the node
 	$(NODE) images
 
@@ -90,7 +125,7 @@ cluster-status: setup ## Say whether the test node is up
 
 .venv/.ready: uv.lock pyproject.toml release/pyproject.toml operator/pyproject.toml sidecar/pyproject.toml | $(UV)
 	@echo "== Installing the Python packages"
-	$(UV) sync --frozen --all-packages --quiet
+	$(UV) sync --frozen --all-packages --group docs --quiet
 	@touch $@
 
 # Debian's python3 comes without venv and pip; both are in python3-venv.
