@@ -39,6 +39,24 @@ def test_every_status_that_the_operator_writes_is_taken_as_it_is(api: ApiServer)
         assert answer["status"] == _without_nulls(status)
 
 
+@pytest.mark.parametrize("lost", ["version", "claim", "release", "revision", "workload"])
+def test_a_hand_cannot_take_from_the_good_release_what_a_rollback_needs(api: ApiServer, lost: str) -> None:
+    name = f"edited-{lost}"
+    api.request("POST", PATH, body_of({}, name))
+    good = {
+        "version": "2026.02.18",
+        "claim": "stash-1",
+        "release": "r",
+        "revision": "v",
+        "workload": "stash-1-v",
+    }
+    code, answer = _patched(api, name, {"lastGood": good})
+    assert code == 200, answer
+    code, answer = _patched(api, name, {"lastGood": {lost: None}})
+    assert code == 422
+    assert f"status.lastGood.{lost}: Required value" in answer["message"]
+
+
 def test_the_columns_show_what_is_wanted_and_what_serves(api: ApiServer) -> None:
     api.request("POST", PATH, body_of({}, "columns"))
     status = {
@@ -55,11 +73,15 @@ def test_the_columns_show_what_is_wanted_and_what_serves(api: ApiServer) -> None
             }
         ],
     }
-    patch = {"status": status}
-    api.request("PATCH", f"{PATH}/columns/status", patch, Content_Type="application/merge-patch+json")
+    _patched(api, "columns", status)
     table = api.kubectl("get", "fdb", "columns").stdout.splitlines()
     assert table[0].split() == ["NAME", "DESIRED", "ACTIVE", "READY", "PROGRESS", "REASON", "AGE"]
     assert table[1].split()[:6] == ["columns", "2026.03.01", "2026.02.18", "False", "40%", "Fetching"]
+
+
+def _patched(api: ApiServer, name: str, status: dict[str, Any]) -> tuple[int, Any]:
+    words = {"Content_Type": "application/merge-patch+json"}
+    return api.request("PATCH", f"{PATH}/{name}/status", {"status": status}, **words)
 
 
 def _without_nulls(value: Any) -> Any:

@@ -85,6 +85,35 @@ def test_a_verb_that_decides_nothing_is_dealt_with_and_says_so(spec: dict[str, A
     assert world.serving() == [B]
 
 
+@pytest.mark.parametrize("verb", ["abort", "promote"])
+def test_a_verb_for_no_rollout_does_not_wait_for_the_end_of_a_suspension(
+    spec: dict[str, Any], verb: str
+) -> None:
+    world = serving_a(spec)
+    world.apply(suspend=True)
+    say(world, verb)
+    assert "Nothing to" in world.one_pass().message
+    world.apply(version=B)
+    world.settle()
+    assert world.serving() == [A]
+    world.apply(suspend=False)
+    world.settle()
+    assert world.serving() == [B]
+
+
+def test_an_abort_of_a_rollout_that_is_suspended_counts_afterwards(spec: dict[str, Any]) -> None:
+    world = serving_a(spec)
+    world.apply(version=B)
+    wait(world, 2)
+    world.apply(suspend=True)
+    say(world, "abort")
+    assert "Nothing to" not in world.one_pass().message
+    world.apply(suspend=False)
+    world.settle()
+    assert world.serving() == [A]
+    assert world.status["history"][-1]["outcome"] == "Aborted"
+
+
 def test_a_rollback_serves_a_kept_release_without_a_fetch(spec: dict[str, Any]) -> None:
     world = serving_a(spec, replicas=2)
     world.apply(version=B)

@@ -14,7 +14,7 @@ from facedb_operator.names import Component, Reason
 from facedb_operator.plan.admission import queued, waits_for_others
 from facedb_operator.plan.channel import channel
 from facedb_operator.plan.checks import stale_checks
-from facedb_operator.plan.decisions import decision, in_vain
+from facedb_operator.plan.decisions import decision, in_vain, while_suspended
 from facedb_operator.plan.garbage import collect_garbage
 from facedb_operator.plan.keeping import awaited, pods_source, preserve, snapshot_trouble, unavailable
 from facedb_operator.plan.pods import Goal
@@ -33,7 +33,8 @@ STEADY = timedelta(seconds=30)
 def plan(db: FaceDatabase, seen: Observed) -> Plan:
     """Choose what to do next. Safe to follow at any time, any number of times."""
     if db.suspend:
-        return Plan(Reason.SUSPENDED, "Suspended by spec.suspend: nothing is changed until it is false.")
+        still = "Suspended by spec.suspend: nothing is changed until it is false."
+        return while_suspended(db, Plan(Reason.SUSPENDED, still))
     # A decision is written down before anything is done about it.
     if (decided := decision(db, seen)) is not None:
         return decided

@@ -17,7 +17,7 @@ from facedb_operator.plan.keeping import held
 from facedb_operator.plan.pods import Goal, crash_loops, live
 from facedb_operator.plan.strategies import in_steps
 from facedb_operator.plan.trial import current, remembered, verdict
-from facedb_operator.plan.verbs import asked, handle
+from facedb_operator.plan.verbs import Asked, asked, handle
 from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.spec.rollout import OnFailure
@@ -50,13 +50,30 @@ def decision(db: FaceDatabase, seen: Observed) -> Plan | None:
 def in_vain(db: FaceDatabase, seen: Observed, todo: Plan) -> Plan:
     """The pass, and a word on tokens that decide nothing: they are dealt with as well."""
     asks = asked(db)
+    words = _without_rollout(asks)
+    if asks.rollback:
+        words["rollback"] = _why_not(db, seen, asks.rollback)
+    return _told(db, todo, words)
+
+
+def while_suspended(db: FaceDatabase, todo: Plan) -> Plan:
+    """The pass of a suspended database: tokens wait, but those for a rollout that is not there.
+
+    What was meant for no rollout must not end the one that comes after the suspension.
+    """
+    return todo if _on_trial(db) else _told(db, todo, _without_rollout(asked(db)))
+
+
+def _without_rollout(asks: Asked) -> dict[str, str]:
     words = {}
     if asks.abort:
         words["abort"] = "Nothing to abort: no rollout is under way."
     if asks.promote:
         words["promote"] = "Nothing to promote: nothing waits for it."
-    if asks.rollback:
-        words["rollback"] = _why_not(db, seen, asks.rollback)
+    return words
+
+
+def _told(db: FaceDatabase, todo: Plan, words: dict[str, str]) -> Plan:
     if not words:
         return todo
     handled = {**todo.handled, **handle(db, *words)}
