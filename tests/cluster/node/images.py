@@ -27,16 +27,21 @@ _SHARED = ("pyproject.toml", "uv.lock", "release", "operator/pyproject.toml", "s
 
 @dataclass(frozen=True)
 class Recipe:
-    """One image: its name, its Dockerfile, and the files that decide what is in it."""
+    """One image: its name, its Dockerfile, and the files that decide what is in it.
+
+    Attributes:
+        stages: of the Dockerfile that are no ancestors of the image but hold what is made from the inputs.
+    """
 
     name: str
     dockerfile: str
     inputs: tuple[str, ...]
     arguments: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
 
 
-OPERATOR = Recipe("facedb-operator", "Dockerfile.operator", (*_SHARED, "operator"))
-SIDECAR = Recipe("facedb-sidecar", "Dockerfile.sidecar", (*_SHARED, "sidecar"), ("CUDA=0",))
+OPERATOR = Recipe("facedb-operator", "Dockerfile.operator", (*_SHARED, "operator"), stages=("code",))
+SIDECAR = Recipe("facedb-sidecar", "Dockerfile.sidecar", (*_SHARED, "sidecar"), ("CUDA=0",), ("code",))
 
 
 def tag(recipe: Recipe, root: Path = REPOSITORY) -> str:
@@ -98,7 +103,10 @@ def _ensure(recipe: Recipe) -> str:
     _ensure_base()
     if not _has(name):
         with step(f"Building {name}"):
+            for stage in recipe.stages:
+                _build(recipe, _stage(name, stage), "--target", stage)
             _build(recipe, name)
+            _forget_earlier(recipe, name)
     with step(f"Importing {name}"):
         _import(recipe.name, name)
     return name
@@ -134,7 +142,23 @@ def _make_base() -> None:
     _buildah("rm", container)
 
 
-def _build(recipe: Recipe, name: str) -> None:
+def _stage(name: str, stage: str) -> str:
+    repository, _, version = name.rpartition(":")
+    return f"{repository}-{stage}:{version}"
+
+
+def _forget_earlier(recipe: Recipe, name: str) -> None:
+    """Forget the image's earlier builds: gigabytes. Layers that this one shares with them stay."""
+    now = {name, *(_stage(name, stage) for stage in recipe.stages)}
+    repositories = {one.rpartition(":")[0] for one in now}
+    known = _buildah("images", "--noheading", "--format", "{{.Name}}:{{.Tag}}").split()
+    for one in known:
+        if one not in now and one.rpartition(":")[0] in repositories:
+            # One that another image is built upon stays as long as that.
+            subprocess.run(_command("rmi", one), capture_output=True, check=False)
+
+
+def _build(recipe: Recipe, name: str, *more: str) -> None:
     packages = cache_dir() / "uv"
     packages.mkdir(parents=True, exist_ok=True)
     arguments = [word for a in recipe.arguments for word in ("--build-arg", a)]
@@ -145,7 +169,7 @@ def _build(recipe: Recipe, name: str) -> None:
     _buildah(
         *("build", "--quiet", "--layers", "--isolation", "chroot", "--network", "host", "--pull=never"),
         *("--build-arg", f"PYTHON_IMAGE={BASE_IMAGE}", *arguments, *volumes),
-        *("--file", str(REPOSITORY / recipe.dockerfile), "--tag", name, str(REPOSITORY)),
+        *("--file", str(REPOSITORY / recipe.dockerfile), "--tag", name, *more, str(REPOSITORY)),
     )
 
 

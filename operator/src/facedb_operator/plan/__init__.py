@@ -33,8 +33,8 @@ STEADY = timedelta(seconds=30)
 def plan(db: FaceDatabase, seen: Observed) -> Plan:
     """Choose what to do next. Safe to follow at any time, any number of times."""
     if db.suspend:
-        still = "Suspended by spec.suspend: nothing is changed until it is false."
-        return while_suspended(db, Plan(Reason.SUSPENDED, still))
+        words = "Suspended by spec.suspend: nothing is changed until it is false."
+        return while_suspended(db, Plan(Reason.SUSPENDED, words))
     # A decision is written down before anything is done about it.
     if (decided := decision(db, seen)) is not None:
         return decided
