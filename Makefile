@@ -80,7 +80,8 @@ audit: $(UV) ## Known vulnerabilities of what is locked, by the package index (S
 sbom: $(UV) ## Bills of materials (CycloneDX) of the images' Python packages, into build/sbom
 	PYTHONPATH=tests python3 -m supply.sbom build/sbom
 
-chart: setup ## Make anew what comes out of the chart: values table, golden renders, Kustomize base
+chart: setup ## Make anew what comes out of the chart: its definition, values table, golden renders, Kustomize base
+	cp crds/facedatabases.yaml charts/facedb/files/crds/
 	$(PYTHON) tests/chart/make_values.py
 	PYTHONPATH=tests $(PYTHON) -m chart.renders
 	PYTHONPATH=tests $(PYTHON) -m chart.make_kustomize
