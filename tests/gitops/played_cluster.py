@@ -21,6 +21,7 @@ from operator_process import OperatorProcess, install, until
 
 NAMESPACE, NAME = "media", "faces"
 GRACE_S = 0.5
+LOOK_S = 0.2
 Body = dict[str, Any]
 
 
@@ -114,6 +115,16 @@ def manifest(version: str, **spec: Any) -> Body:
     }
 
 
+def wait_started(started: threading.Event, thread: threading.Thread) -> None:
+    """Wait for as long as the thread lives: its turn comes when another such cluster of this machine ends.
+
+    Raises:
+        AssertionError: the thread has ended; it has said why.
+    """
+    while not started.wait(LOOK_S):
+        assert thread.is_alive(), f"port {names.SIDECAR_PORT} of this machine is taken, or the API is away"
+
+
 @contextmanager
 def _pretending(api: ApiServer) -> Iterator[Spoiler]:
     """The rest of the cluster, in a thread of its own."""
@@ -134,7 +145,7 @@ def _pretending(api: ApiServer) -> Iterator[Spoiler]:
 
     thread = threading.Thread(target=lambda: asyncio.run(play()), daemon=True)
     thread.start()
-    assert started.wait(30), f"port {names.SIDECAR_PORT} of this machine is taken, or the API is away"
+    wait_started(started, thread)
     spoiler, loop, ends = made[0]
     try:
         yield spoiler
