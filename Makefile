@@ -104,10 +104,10 @@ media:
 
 # The Stash plugin is tested in Debian's Chromium; a font, for it has none of its own.
 browser:
-	@(command -v chromium-headless-shell && test -d /usr/share/fonts/truetype/dejavu) >/dev/null || \
-		(echo "== Installing chromium-headless-shell, fonts-dejavu-core" && apt-get -qq update && \
+	@(command -v chromium-headless-shell && command -v ip && test -d /usr/share/fonts/truetype/dejavu) >/dev/null || \
+		(echo "== Installing chromium-headless-shell, fonts-dejavu-core, iproute2" && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-		chromium-headless-shell fonts-dejavu-core >/dev/null)
+		chromium-headless-shell fonts-dejavu-core iproute2 >/dev/null)
 
 screenshots: setup npm media browser ## The plugin's pictures, into docs/screenshots
 	FACEDB_SCREENSHOTS=1 $(PYTHON) -m pytest -q -m "not cluster and not gpu" tests/plugin

@@ -10,9 +10,7 @@ import sys
 from pathlib import Path
 
 LOG = Path("build/side-by-side.log")
-# A tenth of a core that others want too, as the kernel counts; 19 would be a seventieth, too little for a
-# browser whose pages wait for processes.
-LOW = 10
+LOWEST = 19
 
 
 def run(behind: str, front: str) -> int:
@@ -26,7 +24,7 @@ def run(behind: str, front: str) -> int:
     make = ("make", "--no-print-directory")
     with LOG.open("wb") as words:
         # Not the shell's `&`: what that starts hears no Ctrl-C, and some tests send one.
-        other = subprocess.Popen(["nice", "-n", str(LOW), *make, behind], stdout=words, stderr=words)
+        other = subprocess.Popen(["nice", "-n", str(LOWEST), *make, behind], stdout=words, stderr=words)
         try:
             ended = subprocess.call([*make, front])
             print(f"== `make {front}` has ended; waiting for `make {behind}`", flush=True)

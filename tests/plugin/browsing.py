@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -11,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from plugin.pictures import SIZE
 from plugin.watching import Watch
 
+UNMOVED = Path(__file__).with_name("unmoved.py")
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--font-render-hinting=none")
 # `make test` runs these at low priority: a plugin's process may wait long for its turn.
 PATIENCE_MS = 120_000
@@ -18,15 +21,15 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without what belongs to a desktop.
-
-    The one with a desktop drops its connections each time that an interface comes or goes, such as a pod's.
-    """
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Debian's Chromium, without what belongs to a desktop; pods that come and go are no news to it."""
     program = shutil.which("chromium-headless-shell")
     assert program, "chromium-headless-shell was not found; `make browser` installs it"
+    start = tmp_path_factory.mktemp("browser") / "start"
+    start.write_text(f'#!/bin/sh\nexec {sys.executable} {UNMOVED} {program} "$@"\n')
+    start.chmod(0o755)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=start, args=FLAGS)
         yield browser
         browser.close()
 
@@ -45,7 +48,8 @@ def watched(context: BrowserContext) -> Iterator[Watch]:
     """What the test's pages did wrong; it fails the test unless it was allowed."""
     watch = Watch(context)
     yield watch
-    assert watch.wrong() == []
+    wrong = watch.wrong()
+    assert not wrong, wrong
 
 
 @pytest.fixture
