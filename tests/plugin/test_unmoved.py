@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,18 +16,21 @@ from plugin.played_sidecar import Answer, PlayedSidecar, image_answer, match
 from plugin.watching import ready
 from stash_server import StashServer
 
+# A kernel takes fifteen characters; each process has its own.
+FIRST, SECOND = (f"fdb{os.getpid()}{end}" for end in "ab")
+
 
 @contextmanager
 def another_interface() -> Iterator[None]:
     """One with an address of TEST-NET-1 (RFC 5737)."""
-    ip("link", "add", "facedb-test0", "type", "veth", "peer", "name", "facedb-test1")
+    ip("link", "add", FIRST, "type", "veth", "peer", "name", SECOND)
     try:
-        ip("address", "add", "192.0.2.77/32", "dev", "facedb-test0")
-        ip("link", "set", "facedb-test0", "up")
-        ip("link", "set", "facedb-test1", "up")
+        ip("address", "add", "192.0.2.77/32", "dev", FIRST)
+        ip("link", "set", FIRST, "up")
+        ip("link", "set", SECOND, "up")
         yield
     finally:
-        ip("link", "delete", "facedb-test0")
+        ip("link", "delete", FIRST)
 
 
 def ip(*words: str) -> None:
