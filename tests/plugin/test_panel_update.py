@@ -34,7 +34,7 @@ __all__ = ["at_home", "home", "large"]
 Shoot = Callable[..., Any]
 # Of the archive's 6.5 MB: a minute, in which tests at low priority look a few times.
 SLOW = 100_000
-TRANSFER = re.compile(r"\d (MB|kB) of 6\.5 MB · \d+ kB/s · about .+ left")
+TRANSFER = re.compile(r"[1-5]\.\d MB of 6\.5 MB · \d+ kB/s · about \d+ s left")
 
 
 def begun(page: Page, host: HostPage, word: str = "Update") -> Locator:

@@ -1,6 +1,6 @@
 """``python unmoved.py PROGRAM ARG …``: a program that does not notice when network interfaces come and go.
 
-A browser gives up every request that is under way (ERR_NETWORK_CHANGED) when an address of its machine
+A browser gives up requests that wait for a connection (ERR_NETWORK_CHANGED) when an address of its machine
 changes, as with each pod of a cluster that runs beside it. Chromium has no setting for that. The kernel tells
 of addresses by sockets of NETLINK_ROUTE (rtnetlink(7)); a program that gets none takes the network as it is.
 The filter is a classic BPF program over ``struct seccomp_data`` (seccomp(2)) and holds for all children.
