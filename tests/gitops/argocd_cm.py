@@ -1,11 +1,12 @@
 """The chart's Lua files → the ConfigMap that Argo CD reads; run as a program, it writes the example's.
 
 `python tests/gitops/argocd_cm.py`. Argo CD gives a script no way to load another, so that what several
-of them read stands in one file, which is put before each that says `-- needs readings.lua`.
+of them share stands in a file of its own, which takes the place of their line `-- needs NAME.lua`.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LUA = ROOT / "charts" / "facedb" / "files" / "argocd"
 CONFIG_MAP = ROOT / "examples" / "09-argo-cd" / "argocd-cm.yaml"
 KEY = "facedb.dev_FaceDatabase"
-NEEDS = "-- needs readings.lua\n"
+NEEDS = re.compile(r"^-- needs (\w+\.lua)\n", re.MULTILINE)
 VERBS = ("promote", "abort", "retry", "rollback", "approve", "pause", "resume")
 HEAD = """# What Argo CD knows of FaceDatabases: their health, and the verbs of `kubectl facedb` as actions.
 # `kubectl -n argocd patch configmap argocd-cm --type=merge --patch-file=argocd-cm.yaml` adds these two keys.
@@ -38,8 +39,7 @@ _Dumper.add_representer(str, _text)
 
 def script(path: Path) -> str:
     """A script as Argo CD runs it."""
-    text = path.read_text()
-    return text.replace(NEEDS, (LUA / "readings.lua").read_text(), 1) if text.startswith(NEEDS) else text
+    return NEEDS.sub(lambda needed: (LUA / needed[1]).read_text(), path.read_text())
 
 
 def config_map() -> dict[str, Any]:

@@ -1,8 +1,3 @@
+-- needs asking.lua
 -- Tries again what was refused.
-local os = require("os")
-if obj.metadata.annotations == nil then
-  obj.metadata.annotations = {}
-end
--- A token that nobody has used: the operator deals with each once.
-obj.metadata.annotations["facedb.dev/retry"] = tostring(os.time())
-return obj
+return ask("retry")
