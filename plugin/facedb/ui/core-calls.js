@@ -32,19 +32,25 @@
     return status >= 400 && status < 500 ? "refused" : "failed";
   }
 
-  /** Stash's own data. Rejects with a Failure. */
-  facedb.graphql = async function (query, variables) {
-    const base = new URL(document.querySelector("base")?.getAttribute("href") || "/", location.href);
-    let answer;
+  // They change nothing and end soon. A scene or a gallery may take minutes: whether to ask again is the user's.
+  const READS = new Set(["health", "db_overview", "db_check_update", "search_performers", "identify_image"]);
+  // Chromium drops requests when the machine gains or loses a network interface, as with each start of a container.
+  const LOST_MS = 500;
+
+  async function post(url, said, tries) {
     try {
-      answer = await fetch(new URL("graphql", base), {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify({ query, variables }),
-      });
+      return await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: said });
     } catch (error) {
-      throw new facedb.Failure("Stash does not answer", { kind: "failed" });
+      if (tries < 2) throw new facedb.Failure("Stash does not answer", { kind: "failed" });
     }
+    await new Promise((passed) => setTimeout(passed, LOST_MS));
+    return post(url, said, tries - 1);
+  }
+
+  /** Stash's own data; asks so many times when a request is lost. Rejects with a Failure. */
+  facedb.graphql = async function (query, variables, tries = 2) {
+    const base = new URL(document.querySelector("base")?.getAttribute("href") || "/", location.href);
+    const answer = await post(new URL("graphql", base), JSON.stringify({ query, variables }), tries);
     const said = await answer.json().catch(() => ({}));
     const errors = (said.errors || []).map((error) => error.message);
     if (errors.length || !said.data) {
@@ -67,7 +73,7 @@
     const { sidecarUrl, apiKey } = await facedb.settings();
     const sent = { ...args, mode, sidecar_url: sidecarUrl };
     if (apiKey) sent.api_key = apiKey;
-    const { runPluginOperation: said } = await facedb.graphql(RUN, { id: PLUGIN, args: sent });
+    const { runPluginOperation: said } = await facedb.graphql(RUN, { id: PLUGIN, args: sent }, READS.has(mode) ? 2 : 1);
     if (said === null || said === undefined) {
       const why = "The plugin's backend said nothing. Stash's log tells why; often Python or its package requests is missing.";
       throw new facedb.Failure(why, { kind: "failed" });
