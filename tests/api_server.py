@@ -50,10 +50,10 @@ class ApiServer:
         (self.folder / "tokens.csv").write_text(f'{self.token},admin,1,"system:masters"\n')
         key = ["openssl", "genrsa", "-out", str(self.folder / "accounts.key"), "2048"]
         subprocess.run(key, check=True, capture_output=True)
-        client, peer, secure = _free_ports(3)
+        client, http, peer, secure = _free_ports(4)
         self.url = f"https://127.0.0.1:{secure}"
         try:
-            self._start("etcd", bin_dir, self._etcd_flags(client, peer))
+            self._start("etcd", bin_dir, self._etcd_flags(client, http, peer))
             self._start("kube-apiserver", bin_dir, (*self._server_flags(client, secure), *self._flags))
             self._wait_until_ready()
         except BaseException:
@@ -130,11 +130,13 @@ class ApiServer:
                 [str(bin_dir / name), *flags], stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
             )
 
-    def _etcd_flags(self, client: int, peer: int) -> tuple[str, ...]:
+    def _etcd_flags(self, client: int, http: int, peer: int) -> tuple[str, ...]:
         at, peers = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
         return (
             f"--data-dir={self.folder / 'etcd'}",
             f"--listen-client-urls={at}",
+            # With gRPC and HTTP on one port, which etcd advises against, a connection has stayed mute once.
+            f"--listen-client-http-urls=http://127.0.0.1:{http}",
             f"--advertise-client-urls={at}",
             f"--listen-peer-urls={peers}",
             f"--initial-advertise-peer-urls={peers}",

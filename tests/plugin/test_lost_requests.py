@@ -53,7 +53,9 @@ def test_what_only_reads_is_asked_again(
     assert played.count("/identify/image") == 1
 
 
-@pytest.mark.parametrize("mode", ["db_update", "db_rollback", "create_performer_from_stashbox", "identify_scene"])
+@pytest.mark.parametrize(
+    "mode", ["db_update", "db_rollback", "create_performer_from_stashbox", "identify_scene"]
+)
 def test_what_changes_something_or_takes_minutes_is_left_to_the_user(
     page: Page, host: HostPage, watched: Watch, mode: str
 ) -> None:

@@ -11,6 +11,7 @@ from cluster.node.layout import (
     API_PORT,
     CLUSTER_DOMAIN,
     CONTROLLERS_PORT,
+    ETCD_HTTP_PORT,
     ETCD_PEER_PORT,
     ETCD_PORT,
     NODE_IP,
@@ -60,6 +61,8 @@ def _etcd() -> None:
     flags = {
         "data-dir": str(state_dir() / "etcd"),
         "listen-client-urls": client,
+        # etcd advises against gRPC and HTTP on one port.
+        "listen-client-http-urls": f"http://127.0.0.1:{ETCD_HTTP_PORT}",
         "advertise-client-urls": client,
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,

@@ -21,6 +21,7 @@ SERVICE_IP: Final = "10.214.0.1"
 API_PORT: Final = 16443
 ETCD_PORT: Final = 12379
 ETCD_PEER_PORT: Final = 12380
+ETCD_HTTP_PORT: Final = 12381
 KUBELET_PORT: Final = 20250
 # Kubernetes' own ports + 10,000, so that another node on this machine keeps its own.
 CONTROLLERS_PORT: Final = 20257
@@ -30,6 +31,7 @@ PROXY_HEALTH_PORT: Final = 20256
 PORTS: Final = (
     API_PORT,
     ETCD_PORT,
+    ETCD_HTTP_PORT,
     ETCD_PEER_PORT,
     KUBELET_PORT,
     CONTROLLERS_PORT,
