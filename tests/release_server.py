@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
 import socket
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from release_faults import Faults
@@ -232,7 +233,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, path: Path) -> None:
         if not path.resolve().is_relative_to(self.owner.root) or not path.is_file():
             return self._not_found()
-        stat = path.stat()
+        # What is told and what is sent are of one file, also when another takes its name meanwhile.
+        with path.open("rb") as file:
+            self._send(file)
+
+    def _send(self, file: BinaryIO) -> None:
+        stat = os.fstat(file.fileno())
         etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}{self.owner.faults.etag_suffix}"'
         span = self._span(stat.st_size, etag)
         if span == "bad":
@@ -250,7 +256,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(end - start))
         self.end_headers()
         if self.command == "GET":
-            self._body(path, start, end)
+            self._body(file, start, end)
+        return None
 
     def _span(self, size: int, etag: str) -> tuple[int, int] | str | None:
         """Return the asked range as (start, end), "bad" for 416, or None for the whole file."""
@@ -264,22 +271,21 @@ class _Handler(BaseHTTPRequestHandler):
             return "bad"
         return int(first), min(size, int(last) + 1 if last else size)
 
-    def _body(self, path: Path, start: int, end: int) -> None:
+    def _body(self, file: BinaryIO, start: int, end: int) -> None:
         faults = self.owner.faults
         cut, stall = faults.take_cut(end - start), faults.take_stall(end - start)
         stop = start + (end - start if cut is None else cut)
         pause = None if stall is None else start + stall
-        with path.open("rb") as f:
-            at = start
-            while at < stop:
-                limit = stop if pause is None or at >= pause else min(stop, pause)
-                step = min(limit - at, self._step())
-                sent = self.connection.sendfile(f, at, step)
-                at += sent
-                with self.owner.lock:
-                    self.owner.bytes_sent += sent
-                if pause is not None and at == pause:
-                    faults.wait_while_stalled()
+        at = start
+        while at < stop:
+            limit = stop if pause is None or at >= pause else min(stop, pause)
+            step = min(limit - at, self._step())
+            sent = self.connection.sendfile(file, at, step)
+            at += sent
+            with self.owner.lock:
+                self.owner.bytes_sent += sent
+            if pause is not None and at == pause:
+                faults.wait_while_stalled()
         if cut is not None:
             self.close_connection = True
             with contextlib.suppress(OSError):

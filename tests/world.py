@@ -103,6 +103,8 @@ class World:
     # Name and birth of those whose bytes are no longer what was verified.
     changed: set[tuple[str, datetime]] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
+    # Those of them that the status called bad already.
+    fetched_though_bad: list[str] = field(default_factory=list)
     steps_done: int = 0
     kills: int = 0
     served_once: bool = False

@@ -122,7 +122,10 @@ def _start(world: World, db: FaceDatabase, step: StartFetch) -> None:
     if world.claims[job.claim].verified is not None:
         raise Impossible(f"{job.claim} is verified and would be written again")
     version = step.again.version if step.again else db.version
-    world.fetched.append(version if step.component is Component.RELEASE else "models")
+    is_release = step.component is Component.RELEASE
+    world.fetched.append(version if is_release else "models")
+    if is_release and version in [b["version"] for b in world.status.get("bad", ())]:
+        world.fetched_though_bad.append(version)
     blocked = None if world_storage.can_mount(world, job.claim) else world_storage.UNBOUND
     world.jobs[job.name] = replace(job, blocked=blocked)
 

@@ -102,6 +102,7 @@ def test_any_sequence_of_events_ends_steady_with_what_was_asked_for(
         s.release_key for s in world.snapshots.values()
     }
     assert len(kept) <= 2
-    assert world.fetched.count(CORRUPT) <= 1
+    # One that was called off before its end may begin again.
+    assert CORRUPT not in world.fetched_though_bad
     if way == "Volume":
         assert all(c.name not in world.snapshots for c in world.claims.values())

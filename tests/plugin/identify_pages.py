@@ -36,7 +36,7 @@ def opened(page: Page, host: HostPage, kind: str, object_id: str = "1", query: s
 def answered(page: Page, host: HostPage, kind: str, object_id: str = "1", query: str = "") -> Locator:
     """The dialog with its answer."""
     shown = opened(page, host, kind, object_id, query)
-    expect(shown.locator(".facedb-identify__summary")).to_be_visible(timeout=120_000)
+    expect(shown.locator(".facedb-identify__summary")).to_be_visible(timeout=2 * PATIENCE_MS)
     return shown
 
 
