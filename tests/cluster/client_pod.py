@@ -145,7 +145,8 @@ class ClientPod:
                         # Else whatever else the node does would decide the rate.
                         "resources": {"requests": {"cpu": "250m", "memory": "32Mi"}},
                         "env": [
-                            {"name": "TARGET", "value": f"{self.database}.{self.namespace}.svc:5000"},
+                            # As its neighbours call it: any longer name is asked for in every search domain.
+                            {"name": "TARGET", "value": f"{self.database}:5000"},
                             {"name": "PHOTO", "value": "/client/photo"},
                             {"name": "RATE", "value": str(self.rate)},
                             {"name": "CONNECTIONS", "value": str(CONNECTIONS if self.rate else 1)},
