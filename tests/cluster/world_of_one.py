@@ -12,7 +12,8 @@ from cluster.stage import Stage, database
 from cluster.waiting import wait_until
 from release_server import ReleaseServer
 
-SETTLE_S = 180.0
+# A rollout of four pods takes 100 s on two cores of its own, and more where the host shares them.
+SETTLE_S = 400.0
 
 Json = dict[str, Any]
 
