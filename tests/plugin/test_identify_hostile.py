@@ -17,12 +17,15 @@ from facedb_sidecar.engine import Engine
 from facedb_sidecar.engine.models import load_models
 from plugin.host_page import HostPage
 from plugin.identify_pages import PICTURES, answered, emptied, opened, said
+from plugin.played_host import host
 from plugin.played_sidecar import Answer, PlayedSidecar, image_answer, match
 from plugin.sidecars import serving
 from plugin.watching import Watch
 from release_server import ReleaseServer
 from served import Served
 from stash_server import StashServer
+
+__all__ = ["host"]
 
 TAG = "<img src=x onerror=\"document.title='broken'\">"
 TURNED = "\u202eevil\u202c \u2066name"
@@ -34,13 +37,6 @@ VERSION = "2026.03.04"
 def played() -> Iterator[PlayedSidecar]:
     with PlayedSidecar() as sidecar:
         yield sidecar
-
-
-@pytest.fixture
-def host(stash: StashServer, played: PlayedSidecar) -> Iterator[HostPage]:
-    emptied(stash)
-    with HostPage(stash.library, sidecar=played.url) as page:
-        yield page
 
 
 def test_markup_in_a_release_stays_text(

@@ -17,11 +17,14 @@ from facedb_sidecar.engine import Engine
 from facedb_sidecar.settings import StashSettings
 from plugin.host_page import HostPage
 from plugin.identify_pages import PICTURES, dialog, emptied, modes, opened, opener, said, until
+from plugin.played_host import host
 from plugin.played_sidecar import Answer, PlayedSidecar, busy, image_answer, match
 from plugin.watching import Watch
 from served import Served
 from stash_server import StashServer
 from stash_stock import KEY
+
+__all__ = ["host"]
 
 FOUND = image_answer([match()])
 # Nobody listens on the port of "discard".
@@ -32,13 +35,6 @@ NOWHERE = "http://127.0.0.1:9"
 def played() -> Iterator[PlayedSidecar]:
     with PlayedSidecar(image=FOUND) as sidecar:
         yield sidecar
-
-
-@pytest.fixture
-def host(stash: StashServer, played: PlayedSidecar) -> Iterator[HostPage]:
-    emptied(stash)
-    with HostPage(stash.library, sidecar=played.url) as page:
-        yield page
 
 
 def asked_more_than(played: PlayedSidecar, times: int) -> bool:

@@ -8,23 +8,18 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from plugin.host_page import HostPage
-from plugin.identify_pages import emptied, opened
+from plugin.identify_pages import opened
+from plugin.played_host import host
 from plugin.played_sidecar import PlayedSidecar, image_answer, match
-from plugin.watching import Watch
-from stash_server import StashServer
+from plugin.watching import Watch, ready
+
+__all__ = ["host"]
 
 
 @pytest.fixture
 def played() -> Iterator[PlayedSidecar]:
     with PlayedSidecar(image=image_answer([match()])) as sidecar:
         yield sidecar
-
-
-@pytest.fixture
-def host(stash: StashServer, played: PlayedSidecar) -> Iterator[HostPage]:
-    emptied(stash)
-    with HostPage(stash.library, sidecar=played.url) as page:
-        yield page
 
 
 def lose_each_once(page: Page) -> list[str]:
@@ -61,7 +56,7 @@ def test_what_changes_something_or_takes_minutes_is_left_to_the_user(
 ) -> None:
     watched.allow("Failed to load resource")
     page.goto(f"{host.url}/images/1")
-    page.wait_for_function("() => window.facedb !== undefined")
+    ready(page)
     sent: list[str] = []
 
     def handle(route: Route, request: Request) -> None:
