@@ -235,9 +235,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._not_found()
         # What is told and what is sent are of one file, also when another takes its name meanwhile.
         with path.open("rb") as file:
-            self._send(file)
+            self._send_file(file)
 
-    def _send(self, file: BinaryIO) -> None:
+    def _send_file(self, file: BinaryIO) -> None:
         stat = os.fstat(file.fileno())
         etag = f'"{stat.st_mtime_ns:x}-{stat.st_size:x}{self.owner.faults.etag_suffix}"'
         span = self._span(stat.st_size, etag)
