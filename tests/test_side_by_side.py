@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from side_by_side import small_group
+
 PROGRAM = Path(__file__).parent / "side_by_side.py"
 MAKEFILE = """
 good:
@@ -38,3 +40,23 @@ def test_the_words_of_the_one_behind_are_shown_and_which_has_failed(tmp_path: Pa
     assert "a test has failed" in said
     assert "== `make bad`: FAILED (2)" in said
     assert "== `make good`: passed" in said
+
+
+@pytest.mark.parametrize(
+    ("mark", "file", "share"),
+    [
+        ("cgroup.controllers", "facedb-behind/cpu.weight", "25"),
+        ("cpu", "cpu/facedb-behind/cpu.shares", "256"),
+    ],
+)
+def test_the_one_behind_has_a_small_share_of_the_processors(
+    tmp_path: Path, mark: str, file: str, share: str
+) -> None:
+    (tmp_path / mark).mkdir()
+    group = small_group(tmp_path)
+    assert (tmp_path / file).read_text() == share
+    assert group == (tmp_path / file).parent
+
+
+def test_without_control_groups_both_run_all_the_same(tmp_path: Path) -> None:
+    assert not small_group(tmp_path / "nowhere").exists()
