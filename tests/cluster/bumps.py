@@ -20,7 +20,7 @@ class Bump:
     """A database that serves one release, and another one on its way to it.
 
     Attributes:
-        client: asks the Service without a pause.
+        client: keeps asking the Service.
         server: where the new one comes from; it is this test's alone.
         old: serves.
         new: is wanted.

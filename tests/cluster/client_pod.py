@@ -41,7 +41,7 @@ def _failure(line: dict[str, Any]) -> str:
 
 
 class ClientPod:
-    """A pod that asks a database's Service without a pause until ``stop``.
+    """A pod that keeps asking a database's Service until ``stop``.
 
     Args:
         kubernetes: the cluster.
@@ -49,7 +49,8 @@ class ClientPod:
         database: its name, which is its Service's.
         image: an image with Python; the sidecar's own.
         photo: an image file with a face, at most 700 kB.
-        rate: requests a second, sent whether or not answers come; 0: one after the other.
+        rate: requests a second, sent whether or not answers come; 0: one after the other, with a tenth of a
+            second between them.
     """
 
     def __init__(

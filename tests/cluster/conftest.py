@@ -73,7 +73,7 @@ def serving(fdb: Database) -> Database:
 
 @pytest.fixture(scope="module")
 def asked(fdb: Database) -> Iterator[ClientPod]:
-    """The module's database serves, and a client asks it without a pause."""
+    """The module's database serves, and a client keeps asking it."""
     fdb.apply(FIRST, rollout=ROLLOUT)
     fdb.wait_serving(FIRST)
     client = fdb.client()

@@ -91,7 +91,7 @@ class Demo:
         )
         client.start()
         self.tell(f"a photo sent to the Service is identified as: {identified(self.kubernetes)}")
-        self.tell("a client in the cluster asks without a pause from here on")
+        self.tell("a client in the cluster keeps asking from here on")
         self.bump(SECOND)
         self.until("Ready", "True", "Serving", SECOND)
         wait_until(lambda: SECOND in client.seen().versions, "the client to see the bump", timeout_s=60)

@@ -1,4 +1,4 @@
-"""kubectl and helm against one kubeconfig: the cluster as a user drives it."""
+"""kubectl and helm against one kubeconfig: the cluster as a user drives it, and a cheap way to look at it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from cluster import reading
 from cluster.waiting import wait_until
 
 
@@ -47,17 +48,11 @@ class Kubernetes:
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any]:
         """One object; empty when there is none."""
-        text = self.kubectl("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
-        found: dict[str, Any] = json.loads(text) if text.strip() else {}
-        return found
+        return reading.one(self.kubeconfig, kind, name, namespace)
 
     def items(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
-        """All objects of a kind."""
-        more = ("-l", selector) if selector else ()
-        found: list[dict[str, Any]] = json.loads(
-            self.kubectl("get", kind, "-n", namespace, *more, "-o", "json")
-        )["items"]
-        return found
+        """All objects of a kind, or of several that commas part."""
+        return reading.many(self.kubeconfig, kind, namespace, selector)
 
     def ensure_namespace(self, name: str, labels: dict[str, str] | None = None) -> None:
         """Create a namespace, and wait until pods can run in it."""

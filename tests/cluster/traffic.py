@@ -4,8 +4,8 @@ Standard library only: it travels into the cluster as a ConfigMap and runs in th
 the requests go over a new connection each, as a plugin's do, the other half over one that is kept alive; as
 urllib3 does, it looks whether the server has hung up meanwhile before it uses that one again.
 
-Without RATE it is one client that asks, waits for the answer and asks again. With RATE it is so many clients
-that together send so many requests a second, whether or not answers come: an open loop.
+Without RATE it is one client that asks, waits for the answer, rests for PAUSE_S and asks again. With RATE it
+is so many clients that together send so many requests a second, whether or not answers come: an open loop.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ from pathlib import Path
 # Twice what the plugin gives a photo: where the host takes the processor away, an answer has taken 31 s.
 TIMEOUT_S = 60.0
 UPDATE = "/database/update/status"
-PATHS = ("/identify", "/database/info", UPDATE)
-# At a fixed rate one in 25 is a photo: what two CPUs can look at beside all else.
-MIXED = ("/identify", *("/database/info", UPDATE) * 12)
+# One in 25 is a photo: what two CPUs can look at beside all else.
+PATHS = ("/identify", *("/database/info", UPDATE) * 12)
 
 Json = dict[str, object]
 
@@ -113,7 +112,7 @@ class Traffic:
             if self.tally.stopped:
                 return
             self.tally.late_s = max(self.tally.late_s, time.monotonic() - at)
-            self._counted(MIXED[(first + number) % len(MIXED)], keep=number % 4 >= 2)
+            self._counted(PATHS[(first + number) % len(PATHS)], keep=number % 4 >= 2)
 
     def _counted(self, path: str, *, keep: bool) -> None:
         began = time.monotonic()
@@ -190,7 +189,7 @@ def main() -> None:
     if rate:
         at_rate(clients, rate)
     else:
-        clients[0].one_after_the_other(float(os.environ.get("PAUSE_S", "0.05")))
+        clients[0].one_after_the_other(float(os.environ.get("PAUSE_S", "0.1")))
     tally.end()
 
 

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-POLL_S = 0.25
-# A look is a kubectl, which costs processor time that what is waited for needs: rest longer than it took.
+POLL_S = 0.5
+# A look may be a kubectl, which costs processor time that what is waited for needs: rest longer than it took.
 REST_TO_LOOK = 3.0
 LONGEST_REST_S = 3.0
 

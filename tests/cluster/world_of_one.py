@@ -90,7 +90,7 @@ class Database:
         wait_until(taken, f"{version} to be taken", timeout_s=SETTLE_S, tell=self.describe)
 
     def client(self, rate: float = 0) -> ClientPod:
-        """A client that asks without a pause, or so many times a second; not started yet."""
+        """A client that asks again and again, or so many times a second; not started yet."""
         return ClientPod(
             self.place.kubernetes,
             self.namespace,
