@@ -23,8 +23,9 @@ setup: .venv/.ready ## Install uv and the Python packages into .venv
 demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 	PYTHONPATH=tests $(PYTHON) -m cluster.demo
 
-test: servers-test ## Every test: against real servers, then on a real node with the unit tests beside it
-	$(PYTHON) tests/side_by_side.py unit node-test
+test: setup ## Every test: against real servers, then on a real node with the unit tests beside it
+	@failed=0; $(MAKE) --no-print-directory servers-test || failed=1; \
+	$(PYTHON) tests/side_by_side.py unit node-test || failed=1; exit $$failed
 
 unit: setup npm media browser ## Unit tests on all cores (twenty minutes on two)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"

@@ -94,9 +94,9 @@ class Registry:
     def _client(self, name: str) -> httpx.Client:
         trust = ssl.create_default_context(cafile=str(self.certificate)) if self.certificate else True
         if self.tokens is None:
-            return httpx.Client(auth=(USER, PASSWORD), verify=trust, trust_env=False)
+            return httpx.Client(auth=(USER, PASSWORD), verify=trust, trust_env=False, timeout=60)
         bearer = "Bearer " + self.tokens.token(name, ["pull", "push"])
-        return httpx.Client(headers={"Authorization": bearer}, verify=trust, trust_env=False)
+        return httpx.Client(headers={"Authorization": bearer}, verify=trust, trust_env=False, timeout=60)
 
 
 class TokenService:

@@ -27,8 +27,8 @@ from pathlib import Path
 # Twice what the plugin gives a photo: where the host takes the processor away, an answer has taken 31 s.
 TIMEOUT_S = 60.0
 UPDATE = "/database/update/status"
-# One in 25 is a photo: what two CPUs can look at beside all else.
-PATHS = ("/identify", *("/database/info", UPDATE) * 12)
+# One in 49 is a photo, one a second at the rate of the bar: what two CPUs can look at beside all else.
+PATHS = ("/identify", *("/database/info", UPDATE) * 24)
 
 Json = dict[str, object]
 

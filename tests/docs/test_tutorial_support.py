@@ -85,12 +85,12 @@ def test_the_photo_is_a_request_to_identify(folder: Path, stage: Stage) -> None:
 def test_the_server_outlives_the_command_and_ends_with_the_tutorial(folder: Path, stage: Stage) -> None:
     url = tutorial.serve(folder, stage.root, "127.0.0.1")
     try:
-        answer = httpx.get(f"{url}/repos/{DATA_REPOSITORY}/releases/tags/v{FIRST}")
+        answer = httpx.get(f"{url}/repos/{DATA_REPOSITORY}/releases/tags/v{FIRST}", timeout=60)
         assert answer.json()["assets"][0]["name"] == f"stash-sense-data-v{FIRST}.zip"
     finally:
         tutorial.end(folder)
     assert not folder.exists()
-    wait_until(lambda: not answers(url), "the server to end", timeout_s=10)
+    wait_until(lambda: not answers(url), "the server to end", timeout_s=60)
 
 
 def test_a_process_that_is_another_one_by_now_is_left_alone(folder: Path) -> None:

@@ -27,8 +27,8 @@ def test_what_is_told_and_what_is_sent_are_of_one_file(
         return span(handler, size, etag)
 
     url = f"{server.url}/files/owner/data/v1/asset"
-    told = httpx.get(url)
+    told = httpx.get(url, timeout=60)
     monkeypatch.setattr(release_server._Handler, "_span", swapped)
-    again = httpx.get(url)
+    again = httpx.get(url, timeout=60)
     assert (again.content, again.headers["ETag"]) == (b"before", told.headers["ETag"])
-    assert httpx.get(url).content == b"after!"
+    assert httpx.get(url, timeout=60).content == b"after!"

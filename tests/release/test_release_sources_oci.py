@@ -166,7 +166,7 @@ def test_tags_name_the_versions_over_all_pages(opened: Registry, client: Client)
 
 
 def manifest_of(server: Registry, name: str, digest: str) -> dict[str, Any]:
-    answer = httpx.get(f"{server.url}/v2/{name}/manifests/{digest}", headers={"Accept": MANIFEST})
+    answer = httpx.get(f"{server.url}/v2/{name}/manifests/{digest}", headers={"Accept": MANIFEST}, timeout=60)
     found = json.loads(answer.content)
     assert isinstance(found, dict)
     return found

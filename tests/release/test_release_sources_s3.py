@@ -126,7 +126,7 @@ def test_parts_are_read_at_a_stable_address_with_a_signature_of_their_own(
 
     assert asset.url == f"{s3.url}/data/faces/{ZIP}"
     assert part(client, asset, 3, 7) == b"3456"
-    assert httpx.get(asset.url).status_code == 403
+    assert httpx.get(asset.url, timeout=60).status_code == 403
     (beside,) = sibling(bucket(s3), parse_version(VERSION), "notes.txt", client, PATIENCE)
     assert part(client, beside, 0, 1) == b"x"
     (named_too,) = named(bucket(s3), "", ("notes.txt",), client, PATIENCE)["notes.txt"]
@@ -147,7 +147,7 @@ def test_a_signature_that_has_run_out_is_made_anew(s3: S3Server, client: Client)
     client.session.keys[address] = signature
     (asset,) = resolve(bucket(s3), parse_version(VERSION), client, PATIENCE)
     old, _ = signature.prepare(asset.url, {})
-    while httpx.get(old).status_code == 200:
+    while httpx.get(old, timeout=60).status_code == 200:
         pass
 
     # By its own clock the signature is good: the store's refusal is what makes it sign again.
@@ -189,7 +189,7 @@ def test_a_public_bucket_needs_no_keys(s3: S3Server, client: Client, monkeypatch
     assert [one.version.text for one in available(source, client, PATIENCE, None)] == [VERSION]
     (asset,) = resolve(source, parse_version(VERSION), client, PATIENCE)
     assert part(client, asset, 0, 3) == b"012"
-    assert httpx.get(asset.url).content == BODY
+    assert httpx.get(asset.url, timeout=60).content == BODY
 
 
 def test_no_such_bucket_and_nobody_there_have_their_words(s3: S3Server, client: Client) -> None:
