@@ -103,8 +103,8 @@ class World:
     # Name and birth of those whose bytes are no longer what was verified.
     changed: set[tuple[str, datetime]] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
-    # Those of them that the status called bad already.
-    fetched_though_bad: list[str] = field(default_factory=list)
+    # Those that a Job has refused for good.
+    refused: list[str] = field(default_factory=list)
     steps_done: int = 0
     kills: int = 0
     served_once: bool = False
@@ -244,6 +244,8 @@ class World:
         else:
             version = self.claims[job.claim].version
             said = good_fetch("models") if version is None else self.fetches(version)
+            if version is not None and said is not None and not said.ok and said.permanent:
+                self.refused.append(version)
         state = JobState.SUCCEEDED if said is not None and said.ok else JobState.FAILED
         self.jobs[job.name] = replace(job, state=state, finished_at=self.now, outcome=said)
 

@@ -124,8 +124,6 @@ def _start(world: World, db: FaceDatabase, step: StartFetch) -> None:
     version = step.again.version if step.again else db.version
     is_release = step.component is Component.RELEASE
     world.fetched.append(version if is_release else "models")
-    if is_release and version in [b["version"] for b in world.status.get("bad", ())]:
-        world.fetched_though_bad.append(version)
     blocked = None if world_storage.can_mount(world, job.claim) else world_storage.UNBOUND
     world.jobs[job.name] = replace(job, blocked=blocked)
 

@@ -269,6 +269,7 @@ class Plan:
         check_again: look again after this long even if nothing happens; None = wait for an event.
         bad: set when this pass judges the desired release bad; status remembers it before anything
             else is done about it.
+        heard: what Jobs have refused that nobody asks for any more; remembered likewise.
         good: set when this revision serves in full and nobody else does: it is the last good one.
         walk: how far the trial has come; None leaves what is remembered.
         pardon: the verdict against what the spec asks for is forgotten: somebody accepts it as it is.
@@ -284,6 +285,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     check_again: timedelta | None = None
     bad: Bad | None = None
+    heard: tuple[Bad, ...] = ()
     good: Good | None = None
     walk: Walk | None = None
     pardon: bool = False

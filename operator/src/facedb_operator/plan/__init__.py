@@ -21,7 +21,7 @@ from facedb_operator.plan.pods import Goal
 from facedb_operator.plan.protection import protection
 from facedb_operator.plan.recovery import recovery
 from facedb_operator.plan.rollout import clear, rollout
-from facedb_operator.plan.staging import staging
+from facedb_operator.plan.staging import staging, unheard
 from facedb_operator.plan.stillness import stillness
 from facedb_operator.record import Good
 from facedb_operator.spec import FaceDatabase
@@ -32,6 +32,10 @@ STEADY = timedelta(seconds=30)
 
 def plan(db: FaceDatabase, seen: Observed) -> Plan:
     """Choose what to do next. Safe to follow at any time, any number of times."""
+    return replace(_chosen(db, seen), heard=unheard(db, seen))
+
+
+def _chosen(db: FaceDatabase, seen: Observed) -> Plan:
     if db.suspend:
         words = "Suspended by spec.suspend: nothing is changed until it is false."
         return while_suspended(db, Plan(Reason.SUSPENDED, words))

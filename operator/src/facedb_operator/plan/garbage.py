@@ -5,7 +5,7 @@ Pure. Nothing goes that the last good release could not do without.
 
 from facedb_operator.facts import Claim, FetchJob, JobState, Observed, Snapshot
 from facedb_operator.plan.keeping import in_snapshot, is_release, kept, per_pod, ready_snapshot
-from facedb_operator.plan.staging import stale_jobs
+from facedb_operator.plan.staging import stale_jobs, unheard
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.spec.storage import Keeping
 from facedb_operator.steps import (
@@ -66,7 +66,9 @@ def _idle_jobs(db: FaceDatabase, seen: Observed, gone: set[str]) -> list[FetchJo
     ended = [j for j in seen.fetches if j.state is not JobState.RUNNING]
     done = [j for j in ended if j.claim not in waiting]
     superseded = [j for j in ended if any(k.key == j.key and k.attempt > j.attempt for k in seen.fetches)]
-    return list(dict.fromkeys((*done, *superseded, *stale_jobs(db, seen))))
+    untold = {key for bad in unheard(db, seen) for key in bad.keys}
+    idle = dict.fromkeys((*done, *superseded, *stale_jobs(db, seen)))
+    return [j for j in idle if j.key not in untold]
 
 
 def _idle_claims(db: FaceDatabase, seen: Observed) -> list[Claim]:

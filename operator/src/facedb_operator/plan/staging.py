@@ -62,11 +62,36 @@ def refetching(db: FaceDatabase, seen: Observed, good: Good) -> Plan | None:
 
 def stale_jobs(db: FaceDatabase, seen: Observed) -> tuple[FetchJob, ...]:
     """Running Jobs that fetch something that nobody asks for any more."""
-    wanted = {db.fetch_key, db.models_fetch_key}
+    asked = _asked_for(db)
+    return tuple(j for j in seen.fetches if j.state is JobState.RUNNING and j.key not in asked)
+
+
+def unheard(db: FaceDatabase, seen: Observed) -> tuple[Bad, ...]:
+    """What Jobs have refused that ended when nobody asked for it any more.
+
+    Else a release that the source holds damaged would be fetched again when it is next asked for.
+    """
+    told = [bad for j in seen.fetches if (bad := _judged(seen, j)) is not None]
+    if not told:
+        return ()
+    known = _asked_for(db).union(*(b.keys for b in db.record.bad))
+    return tuple(bad for bad in told if known.isdisjoint(bad.keys))
+
+
+def _asked_for(db: FaceDatabase) -> set[str]:
     then = db.at(db.record.last_good) if db.record.last_good is not None else None
-    if then is not None:
-        wanted.add(then.fetch_key)
-    return tuple(j for j in seen.fetches if j.state is JobState.RUNNING and j.key not in wanted)
+    return {db.fetch_key, db.models_fetch_key, *((then.fetch_key,) if then is not None else ())}
+
+
+def _judged(seen: Observed, job: FetchJob) -> Bad | None:
+    """What a Job says against a release for good, if it does."""
+    said, claim = job.outcome, seen.claim(job.claim)
+    if job.component is not Component.RELEASE or said is None or said.ok or not said.permanent:
+        return None
+    version = claim.version if claim is not None else said.version
+    if job.state is JobState.RUNNING or not version:
+        return None
+    return Bad(version, said.digest, (job.key,), said.reason, _told(said), job.finished_at or seen.now)
 
 
 def what(db: FaceDatabase, component: Component) -> str:

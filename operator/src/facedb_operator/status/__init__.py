@@ -28,7 +28,7 @@ def status_of(db: FaceDatabase, seen: Observed, plan: Plan) -> Json:
     now = seen.now
     verdict = plan.bad or (None if plan.pardon else db.verdict)
     known = [b for b in db.record.bad if not plan.pardon or b is not db.verdict]
-    bad = [*known, *([plan.bad] if plan.bad else [])][-MOST_BAD:]
+    bad = [*known, *plan.heard, *([plan.bad] if plan.bad else [])][-MOST_BAD:]
     good = plan.good or db.record.last_good
     active = views.active(db, seen)
     serving = [p for p in seen.pods if p.ready and not p.deleting]
