@@ -38,11 +38,15 @@ servers-test: setup npm media browser ## Against real servers: API server, regis
 	@echo "== Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux"
 	$(PYTHON) -m pytest -q -m cluster -n 2 --dist loadfile --ignore tests/cluster tests
 
+AT_NODE := -v --no-header --durations 25
+
 node-test: setup npm media browser ## The cluster suite on a real node of this machine
 	$(NODE) up
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) images
-	$(PYTHON) -m pytest -v --no-header --durations 40 -m cluster tests/cluster
+	@failed=0; \
+	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and not alone" -n 2 --dist loadgroup tests/cluster || failed=1; \
+	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and alone" tests/cluster || failed=1; exit $$failed
 
 fuzz: setup ## Fuzz the readers of hostile files, a minute each (SECONDS_EACH=600: longer)
 	for target in tests/fuzz/fuzz_*.py; do \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,15 +18,39 @@ from cluster.world_of_one import Database
 from enrolment import astronaut
 from release_server import ReleaseServer
 
+FOLDER = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A module's tests share its database: with more workers than one they stay together."""
+    for item in items:
+        if FOLDER in item.path.parents and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
 
 @pytest.fixture(scope="session")
-def place() -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     """The test node with both images and the installed chart.
 
     AS_INSTALLED=1 builds and installs nothing: for work on one test while another one runs.
     """
     if os.environ.get("AS_INSTALLED"):
         return installed_cluster()
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return _freshly_installed()
+    # One worker installs, the others wait for it.
+    mark = tmp_path_factory.getbasetemp().parent / "installed"
+    with mark.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if mark.stat().st_size:
+            return installed_cluster()
+        found = _freshly_installed()
+        file.write("yes")
+        return found
+
+
+def _freshly_installed() -> Place:
     found = own_cluster()
     install_chart(found.kubernetes, found.images)
     return found

@@ -27,6 +27,7 @@ RESOURCES = {
     "pod": (CORE, "pods"),
     "pv": (CORE, "persistentvolumes"),
     "pvc": (CORE, "persistentvolumeclaims"),
+    "role": (RBAC, "roles"),
     "rolebinding": (RBAC, "rolebindings"),
     "service": (CORE, "services"),
     "serviceaccount": (CORE, "serviceaccounts"),

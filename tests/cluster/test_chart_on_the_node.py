@@ -14,7 +14,7 @@ from cluster.stage import FIRST, SECOND, install_chart
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 PREVIOUS = Path(__file__).resolve().parents[1] / "chart" / "previous" / "facedb-0.1.0"
 RELEASE = ("facedb", "--namespace", "facedb-system")

@@ -27,7 +27,8 @@ from registry import PASSWORD, USER, Registry, registry
 from release_server import ReleaseServer
 from release_tls import encrypt
 
-pytestmark = pytest.mark.cluster
+# Pretended GPUs are of the whole node.
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("gpus")]
 
 NAMESPACE = "examples"
 # Outside of every example's channel.

@@ -14,7 +14,7 @@ from cluster.node.layout import NODE_NAME
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 # A release takes minutes at this speed, of each of a few connections: there is time to hurt its Job.
 SLOW = 3_000

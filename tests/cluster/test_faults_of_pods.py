@@ -14,7 +14,8 @@ from cluster.rolling import counted, sidecar_of
 from cluster.stage import FIRST, SECOND, THIRD
 from cluster.world_of_one import Database, Json
 
-pytestmark = pytest.mark.cluster
+# Pretended GPUs are of the whole node.
+pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("gpus")]
 
 ROLLOUT = {"strategy": "Rolling", "drain": "2s", "progressDeadline": "10m"}
 # For pods that can never come up.

@@ -25,7 +25,8 @@ from cluster.stage import DATA_REPOSITORY, FIRST
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
-pytestmark = pytest.mark.cluster
+# A deadline of 30 s: pods must come quickly.
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module")

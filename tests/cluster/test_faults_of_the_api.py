@@ -11,7 +11,7 @@ from cluster.stage import FIRST, SECOND, install_chart
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 OPERATOR = ("deployment/facedb-operator", "-n", "facedb-system")
 

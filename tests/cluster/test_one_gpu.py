@@ -11,7 +11,7 @@ from cluster.stage import FIRST, SECOND
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database, Json
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 ONE_GPU = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "50m", "memory": "256Mi"}}
 

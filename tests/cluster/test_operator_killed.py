@@ -16,7 +16,7 @@ from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 from facedb_operator.steps import Step
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 INSTALL = {
     "EnsureService",

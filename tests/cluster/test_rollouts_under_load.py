@@ -36,7 +36,7 @@ from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 from release_server import ReleaseServer
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 # The bar: a rollback to a kept release takes so long and the time that a sidecar loads.
 ROLLBACK_S = 10.0

@@ -13,7 +13,7 @@ from cluster import tutorial
 from cluster.places import Place
 from docs.blocks import blocks, missing, outputs, script
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "tutorial.md"

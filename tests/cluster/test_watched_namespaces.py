@@ -10,7 +10,7 @@ from cluster.places import Place
 from cluster.stage import FIRST, database, install_chart
 from cluster.world_of_one import Database
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 
 @pytest.fixture(scope="module", autouse=True)

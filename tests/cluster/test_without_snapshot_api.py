@@ -14,7 +14,7 @@ from cluster.stage import FIRST
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 SECOND = "2026.06.01"
 GROUP = "snapshot.storage.k8s.io"

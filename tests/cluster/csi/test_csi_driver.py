@@ -16,7 +16,7 @@ from cluster.csi.faults import Faults
 from cluster.node import binaries
 
 # Built from Go modules, and mounts need root.
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 MIB = 1 << 20
 Call = Callable[..., Any]

@@ -15,7 +15,7 @@ from cluster.node.layout import kubeconfig
 from cluster.node.provisioner import volumes_dir
 from cluster.waiting import wait_until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 NAMESPACE = "node-is-real"
 GATE = "facedb.dev/serving"

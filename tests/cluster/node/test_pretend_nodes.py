@@ -12,7 +12,7 @@ from cluster.node import binaries, node, pretend_nodes
 from cluster.node.layout import kubeconfig
 from cluster.waiting import wait_until
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.alone]
 
 NAMESPACE = "pretend-nodes"
 NODES = ("pretend-a", "pretend-b")
