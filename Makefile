@@ -45,7 +45,7 @@ node-test: setup npm media browser ## The cluster suite on a real node of this m
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) images
 	@failed=0; \
-	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and not alone" -n 2 --dist loadgroup tests/cluster || failed=1; \
+	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and not alone" -n 2 --dist loadfile tests/cluster || failed=1; \
 	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and alone" tests/cluster || failed=1; exit $$failed
 
 fuzz: setup ## Fuzz the readers of hostile files, a minute each (SECONDS_EACH=600: longer)

@@ -18,16 +18,6 @@ from cluster.world_of_one import Database
 from enrolment import astronaut
 from release_server import ReleaseServer
 
-FOLDER = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A module's tests share its database: with more workers than one they stay together."""
-    for item in items:
-        if FOLDER in item.path.parents and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:

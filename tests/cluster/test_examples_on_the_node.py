@@ -27,8 +27,7 @@ from registry import PASSWORD, USER, Registry, registry
 from release_server import ReleaseServer
 from release_tls import encrypt
 
-# Pretended GPUs are of the whole node.
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("gpus")]
+pytestmark = pytest.mark.cluster
 
 NAMESPACE = "examples"
 # Outside of every example's channel.

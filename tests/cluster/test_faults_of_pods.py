@@ -14,8 +14,7 @@ from cluster.rolling import counted, sidecar_of
 from cluster.stage import FIRST, SECOND, THIRD
 from cluster.world_of_one import Database, Json
 
-# Pretended GPUs are of the whole node.
-pytestmark = [pytest.mark.cluster, pytest.mark.xdist_group("gpus")]
+pytestmark = pytest.mark.cluster
 
 ROLLOUT = {"strategy": "Rolling", "drain": "2s", "progressDeadline": "10m"}
 # For pods that can never come up.
@@ -113,6 +112,8 @@ def test_a_pod_that_needs_more_memory_than_it_may_have_is_told(healed: Database,
     assert client.stop().failures == ()
 
 
+# Another module pretends that the node has a GPU.
+@pytest.mark.alone
 @pytest.mark.fault("GPU is wanted and the node has none")
 def test_a_gpu_that_is_not_there_costs_no_pod_its_place(healed: Database, client: ClientPod) -> None:
     # Auto takes an old pod away where it is in the new one's way: this one is not.
