@@ -13,7 +13,7 @@ from facedb_sidecar.engine import Engine, Identification
 from served import Served
 
 
-def wait_ready(client: TestClient, seconds: float = 30.0) -> None:
+def wait_ready(client: TestClient, seconds: float = 240.0) -> None:
     """Ask until loading ended, one way or the other."""
     deadline = time.monotonic() + seconds
     while client.get("/ready").json().get("state") == "loading":

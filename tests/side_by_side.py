@@ -14,7 +14,7 @@ LOG = Path("build/side-by-side.log")
 LOWEST = 19
 CGROUPS = Path("/sys/fs/cgroup")
 # Of the usual 1024 in cgroup v1, or 100 in v2. With less, a test that waits for an answer may wait in vain.
-SHARES, WEIGHT = 256, 25
+SHARES, WEIGHT = 512, 50
 # A process joins before it starts others. Nice alone counts only within a session; pods, browsers and the
 # programs of the node have others.
 JOIN = '{ echo $$ > "$0/cgroup.procs"; } 2>/dev/null; exec "$@"'

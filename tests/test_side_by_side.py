@@ -45,8 +45,8 @@ def test_the_words_of_the_one_behind_are_shown_and_which_has_failed(tmp_path: Pa
 @pytest.mark.parametrize(
     ("mark", "file", "share"),
     [
-        ("cgroup.controllers", "facedb-behind/cpu.weight", "25"),
-        ("cpu", "cpu/facedb-behind/cpu.shares", "256"),
+        ("cgroup.controllers", "facedb-behind/cpu.weight", "50"),
+        ("cpu", "cpu/facedb-behind/cpu.shares", "512"),
     ],
 )
 def test_the_one_behind_has_a_small_share_of_the_processors(

@@ -30,7 +30,7 @@ from release_server import ReleaseServer
 FOLDER = Path("tutorial")
 NAMESPACE, NAME = "tutorial", "stash"
 SERVER = Path(__file__).resolve().parents[1] / "release_server.py"
-WAIT_S = 20.0
+WAIT_S = 60.0
 
 
 def begin(folder: Path, host: str) -> str:

@@ -16,7 +16,7 @@ from plugin.watching import Watch
 UNMOVED = Path(__file__).with_name("unmoved.py")
 FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--font-render-hinting=none")
 # `make test` runs these at low priority: a plugin's process may wait long for its turn.
-PATIENCE_MS = 120_000
+PATIENCE_MS = 240_000
 expect.set_options(timeout=PATIENCE_MS)
 
 

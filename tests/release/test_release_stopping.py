@@ -33,7 +33,7 @@ def url_of(server: ReleaseServer) -> str:
 
 
 def _until(holds: Callable[[], bool]) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 120
     while not holds():
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -31,7 +31,7 @@ from served import Served
 VERSIONS = ("2026.02.12", "2026.02.18", "2026.03.01")
 SECRETS = {"STASH_API_KEY": "secret-of-stash", "FACEDB_TOKEN": "secret-of-github"}
 OVER = frozenset({"idle", "complete", "failed"})
-WITHIN_S = 90.0
+WITHIN_S = 240.0
 BAD: tuple[Callable[[Path], Path], ...] = (
     lambda good: with_flipped_byte(good, "face_arcface.voy"),
     lambda good: without_member(good, "performers.json"),

@@ -40,8 +40,8 @@ def app(stash: StashServer, served: Served, engine: Engine, tmp_path: Path) -> F
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Look again and again, for at most 30 seconds."""
-    deadline, pause = time.monotonic() + 30, threading.Event()
+    """Look again and again, for at most four minutes."""
+    deadline, pause = time.monotonic() + 240, threading.Event()
     while not condition():
         assert time.monotonic() < deadline, f"not in time: {what}"
         pause.wait(0.02)

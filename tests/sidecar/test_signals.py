@@ -298,7 +298,7 @@ def test_an_engine_that_is_let_go_takes_its_pose_thread_along(made: Made) -> Non
     before = threads()
     for _ in range(3):
         load()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while threads() > before and time.monotonic() < deadline:
         threading.Event().wait(0.01)
     assert threads() <= before
