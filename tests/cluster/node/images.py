@@ -177,7 +177,8 @@ def _import(work: str, name: str) -> None:
     """Hand the image to the node, by a folder called ``work``: only the layers that are new to it."""
     folder, archive = cache_dir() / work, cache_dir() / f"{work}.tar"
     shutil.rmtree(folder, ignore_errors=True)
-    _buildah("push", "--quiet", name, f"dir:{folder}")
+    # Packed and unpacked on the same machine: gzip would cost a minute of processor time.
+    _buildah("push", "--quiet", "--disable-compression", name, f"dir:{folder}")
     archives.missing_parts(folder, name, archive, has=runtime.has_blob)
     runtime.load_image(archive)
     archive.unlink()
