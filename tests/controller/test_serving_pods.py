@@ -179,3 +179,9 @@ def test_a_slow_start_is_not_killed_for_its_slowness(spec: Json) -> None:
     assert start["httpGet"]["path"] == container["livenessProbe"]["httpGet"]["path"] == "/health"
     assert start["periodSeconds"] * start["failureThreshold"] >= 300
     assert "initialDelaySeconds" not in container["livenessProbe"]
+
+
+def test_an_answer_that_is_late_takes_no_pod_out_of_traffic(spec: Json) -> None:
+    """Three questions in a row must fail; on a node that somebody starved, answers took over 2 s."""
+    ready = pod(database(spec))["containers"][0]["readinessProbe"]
+    assert ready["timeoutSeconds"] * ready["failureThreshold"] >= 15

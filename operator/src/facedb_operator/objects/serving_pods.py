@@ -157,7 +157,8 @@ def _probes() -> Manifest:
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "http"},
             "periodSeconds": 2,
-            "timeoutSeconds": 2,
+            # Slow is better than nobody: where there is one pod, its clients would be refused.
+            "timeoutSeconds": 5,
             "failureThreshold": 3,
         },
         "livenessProbe": {
