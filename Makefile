@@ -24,7 +24,7 @@ demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 	PYTHONPATH=tests $(PYTHON) -m cluster.demo
 
 test: setup ## Every test: against real servers, then on a real node with the unit tests beside it
-	@failed=0; $(MAKE) --no-print-directory servers-test || failed=1; \
+	@trap 'exit 130' INT; failed=0; $(MAKE) --no-print-directory servers-test || failed=1; \
 	$(PYTHON) tests/side_by_side.py unit node-test || failed=1; exit $$failed
 
 unit: setup npm media browser ## Unit tests on all cores (twenty minutes on two)
@@ -44,7 +44,7 @@ node-test: setup npm media browser ## The cluster suite on a real node of this m
 	$(NODE) up
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) images
-	@failed=0; \
+	@trap 'exit 130' INT; failed=0; \
 	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and not alone" -n 2 --dist loadfile tests/cluster || failed=1; \
 	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and alone" tests/cluster || failed=1; exit $$failed
 
