@@ -73,13 +73,12 @@ def _path(kind: str, namespace: str) -> str:
 def _read(kubeconfig: Path | None, path: str) -> Json | None:
     """None for what is not there."""
     client = _client(kubeconfig)
+    wanted = {"Accept": "application/json"}
+    _, url, headers, _, _ = client.param_serialize(
+        "GET", path, header_params=wanted, auth_settings=["BearerToken"]
+    )
     try:
-        answer = client.call_api(
-            "GET",
-            f"{client.configuration.host}{path}",
-            header_params={"Accept": "application/json", **client.default_headers},
-            _request_timeout=TIMEOUT_S,
-        )
+        answer = client.call_api("GET", url, headers, _request_timeout=TIMEOUT_S)
         text = answer.read()
     except (ApiException, HTTPError, OSError) as error:
         raise RuntimeError(f"GET {path} failed: {error}") from error
