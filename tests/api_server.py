@@ -115,7 +115,7 @@ class ApiServer:
             request.add_header(name.replace("_", "-"), value)
         data = None if body is None else json.dumps(body).encode()
         try:
-            with self._opener().open(request, data, timeout=30) as reply:
+            with self._opener().open(request, data, timeout=60) as reply:
                 return reply.status, _parsed(reply.read())
         except urllib.error.HTTPError as error:
             return error.code, _parsed(error.read())

@@ -45,11 +45,11 @@ def in_thread(app: FastAPI, port: int = 0) -> Iterator[Server]:
     thread = threading.Thread(target=server.run, name="uvicorn")
     thread.start()
     try:
-        assert server.listens.wait(30)
+        assert server.listens.wait(60)
         yield server
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(60)
         assert not thread.is_alive()
 
 
@@ -82,7 +82,7 @@ def _port_of(process: subprocess.Popen[str]) -> int:
 
 def ask(port: int, head: str, body: bytes = b"") -> socket.socket:
     """Send a request as it is; the open connection."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
     connection.sendall(head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body)
     return connection
 

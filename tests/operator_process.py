@@ -24,7 +24,7 @@ AUDIT = {
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "rules": [{"level": "Metadata"}],
 }
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 Body = dict[str, Any]
 
@@ -56,7 +56,7 @@ class OperatorProcess:
             # It may have been stopped by a test.
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(60)
 
     def leads(self) -> bool:
         """Whether it has said that it acts."""

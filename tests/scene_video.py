@@ -90,7 +90,7 @@ class VideoServer:
     def _answer(self, request: BaseHTTPRequestHandler, folder: Path) -> None:
         self.asked_once.set()
         if self.hold.is_set():
-            self._closing.wait(30)
+            self._closing.wait(60)
             return
         if request.headers.get("ApiKey") != API_KEY:
             self.refused += 1

@@ -156,7 +156,7 @@ def _handler(server: GraphQLServer) -> type[BaseHTTPRequestHandler]:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # A reader that goes away must not hold the server's end.
-    timeout = 30
+    timeout = 60
     stash: GraphQLServer
 
     def do_POST(self) -> None:
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         stash.running += 1
         looks = self.headers.get("Range") == "bytes=0-0"
         if faults.hold is not None and self.path.startswith(faults.hold_path) and not looks:
-            faults.hold.wait(30)
+            faults.hold.wait(60)
         stash.running -= 1
         if (faults.cut or faults.status is not None) and faults.spend():
             self._fail(faults)

@@ -177,7 +177,7 @@ class Gate:
 
     def __call__(self) -> None:
         self.reached.set()
-        assert self.opened.wait(30)
+        assert self.opened.wait(60)
 
 
 def held(gate: Gate, *versions: str) -> Callable[[Path], Engine]:

@@ -151,4 +151,4 @@ def _pretending(api: ApiServer) -> Iterator[Spoiler]:
         yield spoiler
     finally:
         loop.call_soon_threadsafe(ends.set)
-        thread.join(30)
+        thread.join(60)

@@ -101,7 +101,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     with ApiServer(tmp_path_factory.mktemp("api")) as server:
         crd = yaml.safe_load((ROOT / "crds" / "facedatabases.yaml").read_text())
         server.kubectl("apply", "--server-side", "-f", "-", stdin=crd)
-        server.kubectl("wait", "--for=condition=Established", "crd/facedatabases.facedb.dev", "--timeout=30s")
+        server.kubectl("wait", "--for=condition=Established", "crd/facedatabases.facedb.dev", "--timeout=99s")
         server.kubectl("create", "namespace", "media")
         server.kubectl("config", "set-context", "own", "--namespace=media")
         yield server

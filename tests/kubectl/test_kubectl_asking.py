@@ -91,7 +91,7 @@ def test_what_makes_no_sense_is_refused_in_words(
 
 def play_operator(plugin: Plugin, process: subprocess.Popen[str], verb: str, status: dict[str, Any]) -> str:
     """Deal with the verb once its token is there; what the waiting plugin then said."""
-    path = "/apis/facedb.dev/v1alpha1/namespaces/media/facedatabases?watch=1&timeoutSeconds=30"
+    path = "/apis/facedb.dev/v1alpha1/namespaces/media/facedatabases?watch=1&timeoutSeconds=120"
     command = ["kubectl", "get", "--raw", path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=plugin.env) as watch:
         assert watch.stdout is not None
@@ -104,7 +104,7 @@ def play_operator(plugin: Plugin, process: subprocess.Popen[str], verb: str, sta
                     break
         finally:
             watch.terminate()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     return str(out)
 
@@ -112,7 +112,7 @@ def play_operator(plugin: Plugin, process: subprocess.Popen[str], verb: str, sta
 def test_waiting_ends_when_the_operator_has_dealt_with_it_and_says_what_became_of_it(plugin: Plugin) -> None:
     plugin.put(states.canary())
     plugin.write_status("faces", {"handled": {"promote": "ffffffffffff"}})
-    process = plugin.start("promote", "faces", "--wait", "--timeout", "30s")
+    process = plugin.start("promote", "faces", "--wait", "--timeout", "120s")
     ready = states.condition("Ready", "False", "RollingOut", "3 of 5 pods serve 2026.02.18")
     out = play_operator(plugin, process, "promote", {"conditions": [ready]})
     assert "RollingOut: 3 of 5 pods serve 2026.02.18.\n" in out
@@ -120,7 +120,7 @@ def test_waiting_ends_when_the_operator_has_dealt_with_it_and_says_what_became_o
 
 def test_a_pause_is_there_when_the_condition_says_so(plugin: Plugin) -> None:
     plugin.put(states.serving())
-    process = plugin.start("pause", "faces", "--wait", "--timeout", "30s")
+    process = plugin.start("pause", "faces", "--wait", "--timeout", "120s")
     out = play_operator(plugin, process, "pause", {"conditions": states.paused()["status"]["conditions"]})
     assert "Serving (paused)" in out
     assert plugin.json("resume", "faces")["token"] is None

@@ -57,7 +57,7 @@ def test_a_pipe_whose_reader_goes_away_is_no_accident(plugin: Any) -> None:
         # What it says next has no reader.
         plugin.write_status("faces", {"readyReplicas": 0})
         try:
-            assert writer.wait(30) == 0
+            assert writer.wait(120) == 0
         finally:
             writer.kill()
         said = writer.stderr.read()

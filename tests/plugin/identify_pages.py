@@ -74,7 +74,7 @@ def asked_of(sidecar: str, path: str, body: dict[str, Any]) -> Any:
 
 def few_frames(sidecar: str, number: int = 10) -> None:
     """A scene is looked at in so many frames: as few as the settings allow."""
-    said = requests.put(f"{sidecar}/settings/num_frames", json={"value": number}, timeout=30)
+    said = requests.put(f"{sidecar}/settings/num_frames", json={"value": number}, timeout=60)
     assert said.ok, said.text
 
 

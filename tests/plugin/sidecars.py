@@ -34,14 +34,14 @@ def serving(
         load: makes the first engine; default: from the settings' folders.
         stash: beside it.
     """
-    beside = StashSettings(stash.url, stash.api_key, timeout_s=20) if stash else settings.stash
+    beside = StashSettings(stash.url, stash.api_key, timeout_s=60) if stash else settings.stash
     quiet = replace(settings, stash=beside, log_level="WARNING")
     with in_thread(create_app(quiet, load=load)) as server:
         url = f"http://127.0.0.1:{server.port}"
         wait_loaded(url)
         if stash is not None:
             # A test's Stash need not be spared.
-            answer = requests.put(f"{url}/settings/stash_api_rate", json={"value": 50}, timeout=30)
+            answer = requests.put(f"{url}/settings/stash_api_rate", json={"value": 50}, timeout=60)
             answer.raise_for_status()
         yield url
 
@@ -49,7 +49,7 @@ def serving(
 def wait_loaded(url: str) -> None:
     """Ask until loading ended, one way or the other."""
     deadline = time.monotonic() + LOAD_S
-    while requests.get(f"{url}/ready", timeout=30).json().get("state") == "loading":
+    while requests.get(f"{url}/ready", timeout=60).json().get("state") == "loading":
         assert time.monotonic() < deadline, "the sidecar is still loading"
         time.sleep(0.05)
 

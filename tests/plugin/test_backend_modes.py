@@ -59,7 +59,7 @@ class Overheard:
 def overheard(
     served: Served, engine: Engine, stash: StashServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Overheard]:
-    beside = StashSettings(stash.url, KEY, timeout_s=20)
+    beside = StashSettings(stash.url, KEY, timeout_s=60)
     settings = replace(served.settings(state_dir=tmp_path_factory.mktemp("state")), stash=beside)
     app = Overheard(create_app(settings, load=lambda: engine))
     with in_thread(app) as server:  # type: ignore[arg-type]

@@ -111,7 +111,7 @@ def test_a_question_waits_while_the_real_sidecar_loads(
         assert may_load.wait(60)
         return engine
 
-    beside = StashSettings(stash.url, KEY, timeout_s=20)
+    beside = StashSettings(stash.url, KEY, timeout_s=60)
     app = create_app(served.settings(state_dir=tmp_path, stash=beside), load=load)
     with in_thread(app) as server, HostPage(stash.library, sidecar=f"http://127.0.0.1:{server.port}") as host:
         try:

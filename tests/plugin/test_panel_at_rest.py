@@ -28,7 +28,7 @@ Shoot = Callable[..., Any]
 def test_the_panel_says_what_serves_and_that_there_is_nothing_newer(
     page: Page, at_home: HostPage, home: AtHome, shoot: Shoot
 ) -> None:
-    info = requests.get(f"{home.url}/database/info", timeout=30).json()
+    info = requests.get(f"{home.url}/database/info", timeout=60).json()
     shown = opened(page, at_home)
     expect(fact(shown, "Version")).to_have_text(OLD)
     expect(fact(shown, "Performers")).to_have_text(str(info["performer_count"]))

@@ -71,7 +71,7 @@ def wanted(server: ReleaseServer, tmp_path: Path) -> Wanted:
             "version": parse_version(changes.pop("version", VERSION)),
             "source": GitHub("owner/data", server.url),
             "limits": Limits(sample=0),
-            "patience": Patience(connect_seconds=2, stall_seconds=0.3, attempts=3, wait=lambda _: None),
+            "patience": Patience(connect_seconds=60, stall_seconds=60, attempts=3, wait=lambda _: None),
         }
         return FetchRequest(**(facts | changes))
 

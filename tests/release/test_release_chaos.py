@@ -168,7 +168,7 @@ def test_a_part_that_nobody_wanted_whole_is_never_taken_for_whole() -> None:
         go.set()
         _until(lambda: not any(t.is_alive() for t in windows._threads) or windows._busy == 0)
         windows.close()
-        reader.join(10)
+        reader.join(60)
     assert got == []
 
 

@@ -51,7 +51,7 @@ def test_whatever_becomes_of_the_child_is_a_refusal_and_nothing_is_left_of_it(
         return started[-1]
 
     monkeypatch.setattr(child, "start", noted)
-    leash = Leash(1.5 if fate == "hang" else 8.0, 1 << 30, cpu_seconds=1 if fate == "burn" else None)
+    leash = Leash(1.5 if fate == "hang" else 60.0, 1 << 30, cpu_seconds=1 if fate == "burn" else None)
 
     with pytest.raises(WrongRelease) as caught:
         ask("database", {"fate": fate}, file="x.db", reason=Reason.CORRUPT_DATABASE, leash=leash)
@@ -66,7 +66,7 @@ def test_a_child_that_is_killed_from_outside_says_nothing_about_the_file(
 ) -> None:
     monkeypatch.setattr(child, "COMMAND", ("-I", "-c", READER))
 
-    leash = Leash(8.0, 1 << 30)
+    leash = Leash(60.0, 1 << 30)
 
     with pytest.raises(SourceTrouble) as caught:
         ask("database", {"fate": "killed"}, file="x.db", reason=Reason.CORRUPT_DATABASE, leash=leash)

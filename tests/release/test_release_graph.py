@@ -275,7 +275,7 @@ def test_whatever_the_child_does_is_a_refusal(
     python_that(tmp_path, monkeypatch, script)
 
     with pytest.raises(WrongRelease, match=why) as caught:
-        ask(path, 30, seconds=1)
+        ask(path, 30, seconds=1 if "sleep" in script else 60)
     assert caught.value.reason is Reason.CORRUPT_INDEX
 
 
@@ -306,7 +306,7 @@ def test_the_child_dies_with_its_parent() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", parent, DIES], stdout=subprocess.PIPE, text=True) as running:
         # Reads to the end: the pipe closes only once the child is dead too.
-        said = running.communicate(timeout=30)[0]
+        said = running.communicate(timeout=60)[0]
 
     assert (running.returncode, said) == (-signal.SIGKILL, "listening\n")
 

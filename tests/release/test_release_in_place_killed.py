@@ -52,7 +52,7 @@ def both(tmp_path_factory: pytest.TempPathFactory, two: dict[str, Path]) -> Iter
 
 @pytest.fixture(scope="module")
 def request_of(both: ReleaseServer) -> Request:
-    patience = Patience(connect_seconds=2, stall_seconds=2, attempts=2, wait=lambda _: None)
+    patience = Patience(connect_seconds=60, stall_seconds=60, attempts=2, wait=lambda _: None)
 
     def make(into: Path, version: str) -> FetchRequest:
         source = GitHub("owner/data", both.url)

@@ -177,7 +177,7 @@ def test_no_bytes_make_a_manifest_raise_anything_but_a_refusal(
 def maps(folder: Path, faces: bytes, performers: bytes = b'{"a:1": {"name": "A"}}') -> Maps:
     (folder / "faces.json").write_bytes(faces)
     (folder / "performers.json").write_bytes(performers)
-    return read_maps(folder, PROFILE, seconds=20)
+    return read_maps(folder, PROFILE, seconds=60)
 
 
 @pytest.mark.parametrize(

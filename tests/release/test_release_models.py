@@ -39,7 +39,7 @@ def wanted(server: ReleaseServer, tmp_path: Path, **changes: Any) -> ModelsReque
         "into": tmp_path / "models",
         "files": FILES,
         "source": GitHub("owner/app", server.url),
-        "patience": Patience(stall_seconds=0.3, attempts=3, wait=lambda _: None),
+        "patience": Patience(connect_seconds=60, stall_seconds=60, attempts=3, wait=lambda _: None),
     }
     return ModelsRequest(**(facts | changes))
 

@@ -152,7 +152,7 @@ def test_a_fetch_that_was_killed_converges_when_run_again(
     with first.stdout as lines:
         next(line for line in lines if json.loads(line)["phase"] == phase)
         if phase == "Downloading":
-            assert faults.stalled.wait(20)
+            assert faults.stalled.wait(60)
         first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
     assert not (into / NAME).exists()
@@ -171,9 +171,9 @@ def test_a_fetch_that_is_told_to_stop_says_so_and_ends_with_12(
     command = [*COMMAND, *map(str, from_(published, into, message))]
 
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        assert published.faults.stalled.wait(20)
+        assert published.faults.stalled.wait(60)
         process.terminate()
-        assert process.wait(20) == 12
+        assert process.wait(60) == 12
 
     assert (told(message).reason, told(message).permanent) == ("Interrupted", False)
     assert told(message).bytes_downloaded > 0

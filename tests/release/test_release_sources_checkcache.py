@@ -20,7 +20,7 @@ from facedb_release.transport import Patience, Refused, open_client
 from facedb_release.version import parse_version
 from release_server import ReleaseServer
 
-PATIENCE = Patience(connect_seconds=2, stall_seconds=1, attempts=2, wait=lambda _: None)
+PATIENCE = Patience(connect_seconds=60, stall_seconds=60, attempts=2, wait=lambda _: None)
 NAME = "a source"
 FOUND = (
     Available(parse_version("2026.10.1"), None, "b.zip", None, None, "u"),

@@ -23,7 +23,7 @@ from facedb_release.transport import Patience, open_client, request
 from facedb_release.version import parse_version
 from release_server import ReleaseServer
 
-PATIENCE = Patience(connect_seconds=2, stall_seconds=1, attempts=2, wait=lambda _: None)
+PATIENCE = Patience(connect_seconds=60, stall_seconds=60, attempts=2, wait=lambda _: None)
 VERSION = parse_version("2026.02.18")
 ZIP = "stash-sense-data-v2026.02.18.zip"
 PATCH = "stash-sense-data-v2026.03.01.from-v2026.02.18.zip"

@@ -14,7 +14,7 @@ from facedb_release.transport import Patience, open_client, request
 from facedb_release.version import parse_version
 from release_server import ReleaseServer
 
-PATIENCE = Patience(connect_seconds=2, stall_seconds=1, attempts=3, wait=lambda _: None)
+PATIENCE = Patience(connect_seconds=60, stall_seconds=60, attempts=3, wait=lambda _: None)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from go_server import make_certificates
 from release_server import ReleaseServer
 from release_tls import encrypt
 
-PATIENCE = Patience(connect_seconds=2, stall_seconds=1, attempts=3, wait=lambda _: None)
+PATIENCE = Patience(connect_seconds=60, stall_seconds=60, attempts=3, wait=lambda _: None)
 SECRET = {"X-Gateway-Key": "hidden", "Cookie": "hidden=1"}
 
 

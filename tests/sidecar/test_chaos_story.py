@@ -94,7 +94,7 @@ class Home:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
                 yield Sidecar(process, client, self)
             process.kill()
-            reader.join(30)
+            reader.join(60)
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ ANSWERS: dict[str, Callable[[BaseHTTPRequestHandler, str, World], None]] = {
 LOOPBACK = rules(["127.0.0.1"], [], None)
 
 
-def get(url: str, allowed: Rules = LOOPBACK, names: object = None, seconds: float = 20) -> bytes:
+def get(url: str, allowed: Rules = LOOPBACK, names: object = None, seconds: float = 60) -> bytes:
     how = {"names": names} if names else {}
     fetcher = ImageFetcher(allowed, most_bytes=MOST, seconds=seconds, **how)  # type: ignore[arg-type]
     return asyncio.run(fetcher.get(url))

@@ -34,7 +34,7 @@ class Story:
         """Makes an engine of this version, once the event comes."""
 
         def load() -> Engine:
-            assert wait is None or wait.wait(30)
+            assert wait is None or wait.wait(60)
             self.loads += 1
             made = engine_that(self.engine, lambda *_, **__: Identification(()))
             made = replace(made, receipt=replace(self.engine.receipt, version=version))
@@ -74,7 +74,7 @@ def played(engine: Engine, act: Callable[[Story], Coroutine[None, None, None]]) 
 
 async def until(condition: Callable[[], bool]) -> None:
     """Engines are let go in threads."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not condition():
             await asyncio.sleep(0)
 

@@ -66,7 +66,7 @@ class Scenes:
             queue.submit(FINGERPRINT_GENERATION.type, cursor=cursor)
             await queue.start()
             try:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(120):
                     while queue.jobs.active():
                         await asyncio.sleep(0.01)
             finally:

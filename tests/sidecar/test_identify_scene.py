@@ -49,7 +49,7 @@ def client(
     stash: StashServer, served: Served, engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
     settings = served.settings(
-        stash=StashSettings(stash.url, KEY, timeout_s=20), state_dir=tmp_path_factory.mktemp("state")
+        stash=StashSettings(stash.url, KEY, timeout_s=60), state_dir=tmp_path_factory.mktemp("state")
     )
     with TestClient(create_app(settings, load=lambda: engine)) as running:
         wait_ready(running)

@@ -45,7 +45,7 @@ def client(
     stash: StashServer, served: Served, engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TestClient]:
     settings = served.settings(
-        stash=StashSettings(stash.url, KEY, timeout_s=10),
+        stash=StashSettings(stash.url, KEY, timeout_s=60),
         state_dir=tmp_path_factory.mktemp("state"),
         limits=Limits(image_bytes=2_000_000),
     )

@@ -35,7 +35,7 @@ def plugin(
     stash: StashServer, served: Served, engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Plugin]:
     settings = served.settings(
-        stash=StashSettings(stash.url, KEY, timeout_s=20), state_dir=tmp_path_factory.mktemp("state")
+        stash=StashSettings(stash.url, KEY, timeout_s=60), state_dir=tmp_path_factory.mktemp("state")
     )
     with in_thread(create_app(settings, load=lambda: engine)) as server:
 

@@ -26,8 +26,9 @@ from stash_server import StashServer
 
 State = Callable[[Served, Engine, Path], AbstractContextManager[TestClient]]
 NOWHERE = StashSettings("http://127.0.0.1:9", "key", timeout_s=5)
-# Of one answer, on a machine that does other things too; the plugin's shortest patience is 10 s.
-MOST_S = 9.0
+# A load that is held lasts longer than any test; an answer that waited for it would too.
+HELD_S = 600.0
+MOST_S = 120.0
 
 
 def _settings(served: Served, folder: Path, **changes: Any) -> Settings:
@@ -56,7 +57,7 @@ def _loading(served: Served, engine: Engine, folder: Path) -> Iterator[TestClien
     go_on = threading.Event()
 
     def load() -> Engine:
-        go_on.wait(60)
+        go_on.wait(HELD_S)
         return engine
 
     with TestClient(create_app(_settings(served, folder), load=load)) as client:
@@ -89,7 +90,7 @@ def _updating(served: Served, engine: Engine, folder: Path) -> Iterator[TestClie
     go_on = threading.Event()
 
     def load() -> Engine:
-        go_on.wait(60)
+        go_on.wait(HELD_S)
         return engine
 
     def old() -> Engine:
@@ -167,10 +168,10 @@ def client(
 
 
 def send(client: TestClient, call: Call) -> Response:
-    """As `requests` sends it, in less than the plugin's patience."""
+    """As `requests` sends it; the answer waits for no load."""
     began = time.monotonic()
     said: Response = client.request(call.method, call.path, json=call.body)
-    assert time.monotonic() - began < min(MOST_S, call.waits_s), call
+    assert time.monotonic() - began < MOST_S, call
     return said
 
 

@@ -270,7 +270,7 @@ def test_a_library_is_fingerprinted_from_the_first_click_to_the_last_scene(
             stash.library.add_scene(scene, video, file={"duration": 4.0, "width": 640, "height": 480})
         stash.library.add_scene("12", None, files=[])
         stash.library.add_image("5", served.photo)
-        settings = served.settings(stash=StashSettings(stash.url, "k", timeout_s=20), state_dir=tmp_path)
+        settings = served.settings(stash=StashSettings(stash.url, "k", timeout_s=60), state_dir=tmp_path)
         with TestClient(create_app(settings, load=lambda: engine)) as client:
             wait_ready(client)
             client.put("/settings/stash_api_rate", json={"value": 50})

@@ -50,7 +50,7 @@ async def running(state: StateStore, **handlers: Handler) -> AsyncIterator[Queue
 
 async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition over the table."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while not condition():
             await asyncio.sleep(0.01)
 

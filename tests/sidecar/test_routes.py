@@ -126,7 +126,7 @@ def test_health_answers_while_the_release_is_loading(served: Served, engine: Eng
     go_on = threading.Event()
 
     def load() -> Engine:
-        go_on.wait(30)
+        go_on.wait(60)
         return engine
 
     with TestClient(create_app(served.settings(), load=load)) as client:

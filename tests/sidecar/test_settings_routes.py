@@ -184,7 +184,7 @@ def test_without_a_stash_the_lists_of_stash_boxes_are_empty(client: TestClient) 
 def test_stash_boxes_are_ordered_and_switched_off_without_their_keys(tmp_path: Path) -> None:
     with StashServer(api_key="k") as stash:
         stash.library.boxes.extend(BOXES)
-        settings = settings_of(tmp_path, stash=StashSettings(stash.url, "k", timeout_s=10))
+        settings = settings_of(tmp_path, stash=StashSettings(stash.url, "k", timeout_s=60))
         with TestClient(create_app(settings)) as client:
             order = [BOXES[2]["endpoint"], "https://gone.example/graphql", BOXES[1]["endpoint"]]
             assert client.post("/settings/endpoint-priorities", json={"endpoints": order}).json() == {

@@ -42,7 +42,7 @@ def ask(
     question: Callable[[StashClient], Awaitable[T]],
     *,
     key: str | None = KEY,
-    timeout_s: float = 20.0,
+    timeout_s: float = 60.0,
     url: str | None = None,
 ) -> T:
     """One client, one question; retries do not wait."""

@@ -44,7 +44,7 @@ def app_with(tmp_path: Path, stash: StashSettings) -> TestClient:
 
 @pytest.fixture
 def client(tmp_path: Path, stash: StashServer) -> Iterator[TestClient]:
-    with app_with(tmp_path, StashSettings(stash.url, KEY, timeout_s=5)) as running:
+    with app_with(tmp_path, StashSettings(stash.url, KEY, timeout_s=60)) as running:
         yield running
 
 

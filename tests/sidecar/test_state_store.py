@@ -222,5 +222,5 @@ def test_a_kill_in_the_middle_of_writing_loses_nothing_that_was_committed(path: 
 def test_two_processes_that_queue_the_same_job_get_one(path: Path) -> None:
     asking = [child("submit", path) for _ in range(2)]
     assert [said(process) for process in asking] == ["open", "open"]
-    answers = sorted(process.communicate("\n", timeout=30)[0].strip() for process in asking)
+    answers = sorted(process.communicate("\n", timeout=60)[0].strip() for process in asking)
     assert answers == ["queued 1", "queued None"]
