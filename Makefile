@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE :=
 export CLUSTER OPERATOR_IMAGE SIDECAR_IMAGE RELEASE_SERVER_HOST UV
 
-.PHONY: help npm media browser screenshots setup demo test unit cluster-test servers-test node-test bench bench-fetch bench-serving bench-traffic bench-operator bench-ready docs check chart format audit sbom fuzz images plugin cluster-up cluster-down cluster-status
+.PHONY: help npm media browser compiler screenshots setup demo test unit cluster-test servers-test node-test bench bench-fetch bench-serving bench-traffic bench-operator bench-ready docs check chart format audit sbom fuzz images plugin cluster-up cluster-down cluster-status
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -33,9 +33,9 @@ unit: setup npm media browser ## Unit tests on all cores (twenty minutes on two)
 
 cluster-test: servers-test node-test ## All that needs more than Python: real servers, and a real node
 
-servers-test: setup npm media browser ## Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux
+servers-test: setup npm media browser compiler ## Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux, Stash
 	$(NODE) up
-	@echo "== Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux"
+	@echo "== Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux, Stash"
 	$(PYTHON) -m pytest -q -m cluster -n 2 --dist loadfile --ignore tests/cluster tests
 
 AT_NODE := -v --no-header --durations 25
@@ -115,6 +115,11 @@ browser:
 		(echo "== Installing chromium-headless-shell, fonts-dejavu-core, iproute2" && apt-get -qq update && \
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
 		chromium-headless-shell fonts-dejavu-core iproute2 >/dev/null)
+
+# Stash is built for the tests of its plugin; its database is C.
+compiler:
+	@command -v gcc >/dev/null || (echo "== Installing gcc" && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends gcc libc6-dev >/dev/null)
 
 screenshots: setup npm media browser ## The plugin's pictures, into docs/screenshots
 	FACEDB_SCREENSHOTS=1 $(PYTHON) -m pytest -q -m "not cluster and not gpu" tests/plugin

@@ -76,19 +76,23 @@
     api.patch.instead("PluginSettings", (props, ...rest) => {
       const settings = createElement(rest[rest.length - 1], props);
       if (props.pluginID !== ID) return settings;
-      return createElement(Fragment, null, createElement(Place, { mount: facedb.databasePanel }), settings);
+      const place = { mount: facedb.databasePanel, className: "facedb-setting" };
+      return createElement(Fragment, null, createElement(Place, place), settings);
     });
   }
 
   function withoutApi() {
-    facedb.when(".navbar-buttons, nav.navbar, .top-nav").then((bar) => badge(bar, openDialog));
+    facedb.when(".navbar-buttons, nav.navbar, .top-nav").then((bar) => {
+      // The bar comes before its buttons in the page.
+      badge(bar.querySelector(".navbar-buttons") || bar, openDialog);
+    });
     facedb.page(
       (location) => (location.pathname.endsWith("/settings") ? {} : null),
       () => {
         const left = new AbortController();
         let stop = () => {};
         facedb.when(`[id^="plugin-${ID}-"]`, left.signal).then((setting) => {
-          const place = h("div", {});
+          const place = h("div", { class: "facedb-setting" });
           setting.parentElement.insertBefore(place, setting);
           stop = facedb.databasePanel(place);
         });

@@ -55,11 +55,11 @@
           ["Released", words.day(active.created_at)],
         ]
       : [["Version", "none is loaded"]];
-    if (overview.managed_by !== "nobody") rows.push(["Available", available(overview, check)]);
+    if (overview.managed_by !== "nobody") rows.push(["Available", available(overview, check), "is-wide"]);
     return h(
       "dl",
       { class: "facedb-database__facts" },
-      rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+      rows.map(([name, value, width]) => h("div", { class: width || "" }, h("dt", {}, name), h("dd", {}, value))),
     );
   }
 
