@@ -93,8 +93,9 @@ def _as_npm_has_it(pages: Path) -> None:
     (pages / "package.json").write_text(json.dumps(about | {"overrides": OVERRIDES}))
 
 
-def _run(*command: str, cwd: Path) -> None:
+def _run(*command: str, cwd: Path) -> str:
     env = {**os.environ, "CGO_ENABLED": "1", "GOWORK": "off", "GOFLAGS": FLAGS, **FOR_TODAYS_BROWSERS}
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NodeError(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr)[-3000:]}")
+    return done.stdout
