@@ -85,10 +85,11 @@ def _build(source: Path, target: Path) -> None:
 
 
 def _as_npm_has_it(pages: Path) -> None:
-    """Npm takes the versions out of yarn's lock; the files come from the registry that npm is set to."""
+    """Versions as in yarn's lock: npm heeds it where the files come from the registry that it is set to."""
+    registry = _run("npm", "config", "get", "registry", cwd=pages).strip().rstrip("/")
     lock = pages / "yarn.lock"
     kept = re.sub(r'^"webcomponents\.js@git.*?\n\n', "", lock.read_text(), flags=re.DOTALL | re.MULTILINE)
-    lock.write_text(re.sub(r"^  resolved .*\n", "", kept, flags=re.MULTILINE))
+    lock.write_text(kept.replace("https://registry.yarnpkg.com", registry))
     about = json.loads((pages / "package.json").read_text())
     (pages / "package.json").write_text(json.dumps(about | {"overrides": OVERRIDES}))
 
