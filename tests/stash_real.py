@@ -82,6 +82,11 @@ class RealStash:
         assert "errors" not in said, said
         return said["data"]
 
+    def configure(self, **changes: Any) -> None:
+        """Change general settings, by the names that they have in GraphQL."""
+        change = "mutation ($i: ConfigGeneralInput!) { configureGeneral(input: $i) { username } }"
+        self.ask(change, i=changes)
+
     def scan(self) -> None:
         """Find what is in the media folder."""
         self.finished(self.ask("mutation { metadataScan(input: {}) }")["metadataScan"])
@@ -114,7 +119,7 @@ class RealStash:
 
     def _secure(self) -> None:
         who = {"username": USER, "password": PASSWORD}
-        self.ask("mutation ($i: ConfigGeneralInput!) { configureGeneral(input: $i) { username } }", i=who)
+        self.configure(**who)
         # It answers with a page and 200 where the password is wrong, and leads elsewhere where it is right.
         assert self.client.post("/login", data=who).status_code == 302
         # The release notes, which stand before everything, have been read.

@@ -16,13 +16,11 @@ import yaml
 from playwright.sync_api import Page, expect
 
 from enrolment import ASTRONAUT, ASTRONAUT_ID, jpeg
-from facedb_sidecar.engine import Engine
 from operator_process import until
 from plugin.browsing import PATIENCE_MS
 from plugin.database_pages import SETTINGS, badge, fact, panel
 from plugin.identify_pages import PICTURES, dialog, few_frames, opener
 from plugin.plugin_process import PLUGIN
-from plugin.sidecars import serving
 from plugin.test_plugin_package import packed
 from plugin.watching import Watch
 from served import Served
@@ -50,32 +48,20 @@ def box() -> Iterator[StashBoxServer]:
 
 
 @pytest.fixture(scope="module")
-def real(
+def stash(
     served: Served, box: StashBoxServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RealStash]:
-    """Stash with a photo of the astronaut, one of strangers, a video, and a gallery of both photos."""
-    with RealStash(tmp_path_factory.mktemp("stash")) as stash:
-        photos = stash.media / "photos"
+    """In place of the played one, also for the sidecar: two photos, a video, and a gallery of both photos."""
+    with RealStash(tmp_path_factory.mktemp("stash")) as running:
+        photos = running.media / "photos"
         photos.mkdir()
         (photos / "astronaut.jpg").write_bytes(served.photo)
         (photos / "strangers.jpg").write_bytes(jpeg(strangers()))
-        (stash.media / "scene.mp4").write_bytes(make_video(tmp_path_factory.mktemp("video")))
+        (running.media / "scene.mp4").write_bytes(make_video(tmp_path_factory.mktemp("video")))
         boxes = [{"endpoint": box.endpoint, "api_key": "box-key", "name": "stashdb.org"}]
-        change = "mutation ($i: ConfigGeneralInput!) { configureGeneral(input: $i) { username } }"
-        stash.ask(change, i={"stashBoxes": boxes})
-        stash.scan()
-        yield stash
-
-
-@pytest.fixture(scope="module")
-def beside(
-    real: RealStash, served: Served, engine: Engine, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of a sidecar beside that Stash, with a key to it."""
-    settings = served.settings(state_dir=tmp_path_factory.mktemp("state"))
-    with serving(settings, lambda: engine, stash=real) as url:
-        few_frames(url)
-        yield url
+        running.configure(stashBoxes=boxes)
+        running.scan()
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -91,17 +77,15 @@ def index_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def stash_with_plugin(real: RealStash, beside: str, index_url: str) -> RealStash:
+def stash_with_plugin(stash: RealStash, sidecar: str, index_url: str) -> RealStash:
     """As its user makes it: the source is added, the plugin installed, the sidecar's address set."""
-    change = "mutation ($i: ConfigGeneralInput!) { configureGeneral(input: $i) { username } }"
-    real.ask(
-        change, i={"pluginPackageSources": [{"name": "facedb", "url": index_url, "local_path": "facedb"}]}
-    )
+    few_frames(sidecar)
+    stash.configure(pluginPackageSources=[{"name": "facedb", "url": index_url, "local_path": "facedb"}])
     install = "mutation ($p: [PackageSpecInput!]!) { installPackages(type: Plugin, packages: $p) }"
-    real.finished(real.ask(install, p=[{"id": "facedb", "sourceURL": index_url}])["installPackages"])
+    stash.finished(stash.ask(install, p=[{"id": "facedb", "sourceURL": index_url}])["installPackages"])
     configure = 'mutation ($i: Map!) { configurePlugin(plugin_id: "facedb", input: $i) }'
-    real.ask(configure, i={"sidecarUrl": beside})
-    return real
+    stash.ask(configure, i={"sidecarUrl": sidecar})
+    return stash
 
 
 def operated(stash: RealStash, mode: str, **args: Any) -> Any:
@@ -110,12 +94,13 @@ def operated(stash: RealStash, mode: str, **args: Any) -> Any:
 
 def found_id(stash: RealStash, kind: str) -> str:
     """Of the astronaut's photo, the video, or the gallery."""
-    rows = {
-        "image": stash.ask("{ findImages { images { id visual_files { ... on ImageFile { path } } } } }"),
-        "scene": stash.ask("{ findScenes { scenes { id } } }"),
-        "gallery": stash.ask("{ findGalleries { galleries { id } } }"),
+    query = {
+        "image": "{ findImages { found: images { id visual_files { ... on ImageFile { path } } } } }",
+        "scene": "{ findScenes { found: scenes { id } } }",
+        "gallery": "{ findGalleries { found: galleries { id } } }",
     }[kind]
-    (many,) = (rows for found in rows.values() for rows in found.values())
+    (answer,) = stash.ask(query).values()
+    many = answer["found"]
     if kind == "image":
         many = [row for row in many if row["visual_files"][0]["path"].endswith("astronaut.jpg")]
     (one,) = many
@@ -157,7 +142,7 @@ def test_stash_installs_and_shows_what_our_source_offers(stash_with_plugin: Real
 
 
 def test_stash_runs_the_backend_which_asks_the_sidecar_that_the_user_has_set(
-    stash_with_plugin: RealStash, beside: str
+    stash_with_plugin: RealStash,
 ) -> None:
     # No page sends the address along here: it comes out of Stash's settings, with the user's own session.
     said = operated(stash_with_plugin, "database_info")

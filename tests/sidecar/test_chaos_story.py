@@ -117,6 +117,10 @@ class Sidecar:
         self.until(lambda: self.client.get("/ready").status_code == 200)
         assert self.client.get("/ready").json()["version"] in self.home.good
 
+    def until_kept(self, versions: set[str]) -> None:
+        """These releases are there, and no others."""
+        self.until(lambda: kept(self.home) == versions)
+
     def update(self) -> str:
         """Begin an update and wait for its end, with a client that asks meanwhile."""
         assert self.client.post("/database/update").status_code in (200, 400, 409)
@@ -161,7 +165,7 @@ def test_whatever_a_seed_chooses_one_whole_good_release_serves(
                 sidecar.update()
                 assert sidecar.client.get("/database/info").json()["version"] == version
                 # It tidies up once it has said that the update is over.
-                sidecar.until(lambda: kept(home) == set(VERSIONS[number : number + 2]))  # noqa: B023
+                sidecar.until_kept(set(VERSIONS[number : number + 2]))
                 sidecar.end(signal.SIGTERM)
     left_in_order(home)
 

@@ -7,7 +7,9 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -28,28 +30,31 @@ def wait_ready(port: int) -> None:
                 return
 
 
+@contextmanager
+def limited(served: Served, engine: Engine, **changes: Any) -> Iterator[Server]:
+    """A sidecar that is ready, with these limits."""
+    limits = replace(Limits(), **changes)
+    with in_thread(create_app(served.settings(limits=limits), load=lambda: engine)) as server:
+        wait_ready(server.port)
+        yield server
+
+
 @pytest.fixture
 def full(served: Served, engine: Engine) -> Iterator[Server]:
     """A sidecar without a free place."""
-    limits = replace(Limits(), waiting=0, body_bytes=1 << 20)
-    with in_thread(create_app(served.settings(limits=limits), load=lambda: engine)) as server:
-        wait_ready(server.port)
+    with limited(served, engine, waiting=0, body_bytes=1 << 20) as server:
         yield server
 
 
 @pytest.fixture
 def free(served: Served, engine: Engine) -> Iterator[Server]:
-    limits = replace(Limits(), body_bytes=1 << 20, body_seconds=60)
-    with in_thread(create_app(served.settings(limits=limits), load=lambda: engine)) as server:
-        wait_ready(server.port)
+    with limited(served, engine, body_bytes=1 << 20, body_seconds=60) as server:
         yield server
 
 
 @pytest.fixture
 def hurried(served: Served, engine: Engine) -> Iterator[Server]:
-    limits = replace(Limits(), body_seconds=0.2)
-    with in_thread(create_app(served.settings(limits=limits), load=lambda: engine)) as server:
-        wait_ready(server.port)
+    with limited(served, engine, body_seconds=0.2) as server:
         yield server
 
 
