@@ -2,6 +2,7 @@
 
 A sidecar that says 503 is asked again: after its Retry-After, or after a short, growing pause where a proxy
 said it without one. What the sidecar itself says without a Retry-After is final: it promises nothing.
+A question put off until too little time was left for it was not slow: that the sidecar was busy is said.
 """
 
 from __future__ import annotations
@@ -48,9 +49,14 @@ def call(site: wire.Site, request: Request) -> Any:
 
 
 def _patiently(site: wire.Site, request: Request, deadline: float) -> wire.Answer:
-    """The first answer that is not busy, or the last one."""
+    """The first answer that is not busy, or the last one.
+
+    Raises:
+        WireError: there is none.
+    """
+    began = time.monotonic()
+    answer = wire.send(site, request, deadline)
     for pause in _pauses():
-        answer = wire.send(site, request, deadline)
         if answer.status != BUSY or request.mode.answers_503 or _is_final(answer):
             break
         wait = max(pause if answer.retry_after is None else answer.retry_after, PAUSES[0])
@@ -59,7 +65,19 @@ def _patiently(site: wire.Site, request: Request, deadline: float) -> wire.Answe
             break
         log(DEBUG, f"{request.name}: the sidecar is busy; asked again in {wait:g} s")
         time.sleep(wait)
+        asked = time.monotonic()
+        try:
+            answer = wire.send(site, request, deadline)
+        except wire.TimeIsOver:
+            if was_put_off(began, asked, deadline):
+                break
+            raise
     return answer
+
+
+def was_put_off(began: float, asked: float, deadline: float) -> bool:
+    """Whether the waits before a question took at least half of the time; instants of one clock, seconds."""
+    return asked - began >= deadline - asked
 
 
 def _pauses() -> Iterator[float]:
