@@ -16,7 +16,7 @@ import httpx
 from cluster.node import binaries
 from cluster.node.binaries import Program
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 120.0
 
 
 def free_port() -> int:
@@ -39,7 +39,7 @@ def running(
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def wait_until_it_answers(

@@ -32,6 +32,8 @@ NETWORK = (
 )  # fmt: skip
 ROTTEN = "rotten"
 STALL_SECONDS = 0.6
+# Of an answer that nobody hangs up on.
+ENDLESS_SECONDS = 120.0
 
 
 @dataclass
@@ -142,7 +144,7 @@ class _Chaotic(_Handler):
     def _endless(self, head: dict[str, str], body: bytes, chaos: Any) -> None:
         del head["Content-Length"]
         self._send(206, head, body)
-        until = time.monotonic() + 4 * STALL_SECONDS
+        until = time.monotonic() + ENDLESS_SECONDS
         while time.monotonic() < until:
             self.wfile.write(bytes(1 << 16))
 

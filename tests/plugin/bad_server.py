@@ -72,7 +72,7 @@ class BadServer:
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:
-            connection.settimeout(30)
+            connection.settimeout(60)
             if self._reads:
                 self.asked.append(_read(connection))
             say = self.says[0] if len(self.says) == 1 else self.says.pop(0)

@@ -197,7 +197,7 @@ def test_a_shutdown_in_the_middle_goes_on_behind_the_last_scene(scenes: Scenes) 
         scenes.before = hold
         queue.submit(FINGERPRINT_GENERATION.type)
         await queue.start()
-        await asyncio.wait_for(reached.wait(), 20)
+        await asyncio.wait_for(reached.wait(), 120)
         await queue.close()
         (left,) = queue.jobs.active()
         assert left.status is Status.QUEUED
