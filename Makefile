@@ -35,6 +35,7 @@ cluster-test: servers-test node-test ## All that needs more than Python: real se
 
 servers-test: setup npm media browser compiler ## Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux, Stash
 	$(NODE) up
+	PYTHONPATH=tests $(PYTHON) -m programs
 	@echo "== Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux, Stash"
 	$(PYTHON) -m pytest -q -m cluster -n 2 --dist loadfile --ignore tests/cluster tests
 

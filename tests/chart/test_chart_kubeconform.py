@@ -13,12 +13,8 @@ import yaml
 from chart import json_schemas
 from chart.renders import CRD, ROOT, SETS, rendered
 from cluster.node import binaries
-from cluster.node.binaries import Program
-from cluster.node.layout import cache_dir
 
 pytestmark = pytest.mark.cluster
-
-KUBECONFORM = Program("kubeconform", "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform")
 
 
 @pytest.fixture(scope="module")
@@ -28,18 +24,12 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def program() -> Path:
-    """kubeconform, built if need be; one that is there does not wait until others are built."""
-    built = cache_dir() / "programs" / f"{KUBECONFORM.name}-{binaries.key(KUBECONFORM)}"
-    return built if built.exists() else binaries.ensure_one(KUBECONFORM)
-
-
 def judged(schemas: Path, manifests: list[Any]) -> list[dict[str, str]]:
     """What kubeconform says of each object."""
     found = {"apiVersion": "v1", "kind": "List", "items": manifests}
     done = subprocess.run(
         [
-            *(str(program()), "-strict", "-verbose", "-output", "json"),
+            *(str(binaries.ensure_one(binaries.KUBECONFORM)), "-strict", "-verbose", "-output", "json"),
             *("-schema-location", f"{schemas}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json", "-"),
         ],
         input=json.dumps(found),

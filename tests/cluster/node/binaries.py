@@ -89,6 +89,8 @@ ARGOCD = Program("argocd", "argocd", "github.com/argoproj/argo-cd/v3/cmd")
 # What of Flux applies to a cluster, and the library by which it judges, alone.
 FLUX_KUSTOMIZE = Program("kustomize-controller", "fluxkustomize", "github.com/fluxcd/kustomize-controller")
 KSTATUS = Program("kstatus", "kstatus", ".")
+# Judges manifests by the schemas of Kubernetes.
+KUBECONFORM = Program("kubeconform", "kubeconform", "github.com/yannh/kubeconform/cmd/kubeconform")
 
 
 def key(program: Program, modules: Path = GO_MODULES) -> str:
