@@ -9,6 +9,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,20 +19,39 @@ from playwright.sync_api import Page, expect
 from enrolment import ASTRONAUT, ASTRONAUT_ID, jpeg
 from operator_process import until
 from plugin.browsing import PATIENCE_MS
-from plugin.database_pages import SETTINGS, badge, fact, panel
+from plugin.database_pages import (
+    PAGE,
+    SETTINGS,
+    badge,
+    button,
+    confirmed,
+    fact,
+    home,
+    panel,
+    progress,
+    serves,
+)
 from plugin.identify_pages import PICTURES, dialog, few_frames, opener
 from plugin.plugin_process import PLUGIN
+from plugin.sidecars import AtHome
 from plugin.test_plugin_package import packed
 from plugin.watching import Watch
+from release_damage import with_flipped_byte
 from served import Served
 from stash_real import PASSWORD, USER, RealStash
 from stash_server import StashBoxServer
+from update_fixtures import large
+from updating import NEW, OLD
 from videos import make_video, strangers
+
+__all__ = ["home", "large"]
 
 pytestmark = pytest.mark.cluster
 
 VERSION = yaml.safe_load((PLUGIN / "facedb.yml").read_text("utf-8"))["version"]
 RUN = "mutation ($id: ID!, $args: Map!) { runPluginOperation(plugin_id: $id, args: $args) }"
+# Bytes a second, of 6.5 MB: a minute, unless the test ends it.
+SLOW = 100_000
 WHO = "performers { name stash_ids { endpoint stash_id } }"
 
 
@@ -83,9 +103,23 @@ def stash_with_plugin(stash: RealStash, sidecar: str, index_url: str) -> RealSta
     stash.configure(pluginPackageSources=[{"name": "facedb", "url": index_url, "local_path": "facedb"}])
     install = "mutation ($p: [PackageSpecInput!]!) { installPackages(type: Plugin, packages: $p) }"
     stash.finished(stash.ask(install, p=[{"id": "facedb", "sourceURL": index_url}])["installPackages"])
-    configure = 'mutation ($i: Map!) { configurePlugin(plugin_id: "facedb", input: $i) }'
-    stash.ask(configure, i={"sidecarUrl": sidecar})
+    at_sidecar(stash, sidecar)
     return stash
+
+
+def at_sidecar(stash: RealStash, url: str) -> None:
+    """Set the sidecar's address, as a user does in the plugin's settings."""
+    configure = 'mutation ($i: Map!) { configurePlugin(plugin_id: "facedb", input: $i) }'
+    stash.ask(configure, i={"sidecarUrl": url})
+
+
+@pytest.fixture
+def updating(stash_with_plugin: RealStash, home: AtHome, sidecar: str) -> Iterator[AtHome]:
+    """Behind the plugin, for one test: a sidecar that brings its own releases, with OLD."""
+    home.start()
+    at_sidecar(stash_with_plugin, home.url)
+    yield home
+    at_sidecar(stash_with_plugin, sidecar)
 
 
 def operated(stash: RealStash, mode: str, **args: Any) -> Any:
@@ -215,3 +249,43 @@ def test_without_stashs_api_for_plugins_the_badge_opens_the_panel_which_stands_i
     expect(fact(dialog(page), "Version")).not_to_be_empty()
 
     expect(fact(panel(at_stash(SETTINGS)), "Version")).not_to_be_empty()
+
+
+def test_in_stash_an_update_is_begun_followed_over_a_reload_and_gone_back_from(
+    at_stash: Callable[[str], Page], updating: AtHome, large: Path
+) -> None:
+    updating.publish(NEW, large)
+    updating.server.faults.bytes_per_second = SLOW
+    page = at_stash("/scenes")
+    expect(badge(page)).to_have_text("Faces: update")
+    badge(page).click()
+    shown = panel(page)
+    button(shown, f"Update to {NEW} …").click()
+    confirmed(page, "Update")
+    expect(progress(shown)).to_be_visible()
+    page.reload()
+    expect(progress(shown)).to_have_accessible_name(f"Update to {NEW}")
+    expect(badge(page)).to_contain_text("%")
+    updating.server.faults.bytes_per_second = None
+    serves(shown, NEW)
+    expect(badge(page)).to_have_text("Faces")
+
+    button(shown, "OK").click()
+    button(shown, f"Go back to {OLD} …").click()
+    confirmed(page, "Go back")
+    serves(shown, OLD)
+
+
+def test_in_stash_a_bad_release_is_told_with_its_reason_and_the_old_one_serves(
+    at_stash: Callable[[str], Page], updating: AtHome, archives: dict[str, Path], tmp_path: Path
+) -> None:
+    bad = with_flipped_byte(archives[NEW], "face_arcface.voy", out=tmp_path / archives[NEW].name)
+    updating.publish(NEW, bad)
+    page = at_stash(PAGE)
+    shown = panel(page)
+    button(shown, f"Update to {NEW} …").click()
+    confirmed(page, "Update")
+    expect(shown).to_contain_text(f"update to {NEW} has failed")
+    expect(shown).to_contain_text("WrongChecksum: ")
+    expect(fact(shown, "Version")).to_have_text(OLD)
+    expect(badge(page)).to_have_text("Faces: failed")
