@@ -6,14 +6,17 @@ import os
 import subprocess
 from pathlib import Path
 
+from cluster.node.layout import cache_dir
+
 ROOT = Path(__file__).resolve().parents[2]
 # Image → the workspace's member, and its extras as the Dockerfile's defaults install them.
 IMAGES = {"operator": ("facedb-operator",), "sidecar": ("facedb-sidecar", "--extra", "cuda")}
 
 
 def uv() -> str:
-    """The Makefile's uv, or the one on PATH."""
-    return os.environ.get("UV", "uv")
+    """The Makefile's uv, also where pytest runs without make; else the one on PATH."""
+    installed = map(str, sorted(cache_dir().glob("uv-*/bin/uv")))
+    return os.environ.get("UV") or next(installed, "uv")
 
 
 def requirements(image: str) -> str:
