@@ -115,7 +115,10 @@ def at_sidecar(stash: RealStash, url: str) -> None:
 
 @pytest.fixture
 def updating(stash_with_plugin: RealStash, home: AtHome, sidecar: str) -> Iterator[AtHome]:
-    """Behind the plugin, for one test: a sidecar that brings its own releases, with OLD."""
+    """Behind the plugin, for one test: a sidecar that brings its own releases, with OLD.
+
+    To be named before ``at_stash``: a browser remembers the first version that it sees.
+    """
     home.start()
     at_sidecar(stash_with_plugin, home.url)
     yield home
@@ -252,7 +255,7 @@ def test_without_stashs_api_for_plugins_the_badge_opens_the_panel_which_stands_i
 
 
 def test_in_stash_an_update_is_begun_followed_over_a_reload_and_gone_back_from(
-    at_stash: Callable[[str], Page], updating: AtHome, large: Path
+    updating: AtHome, at_stash: Callable[[str], Page], large: Path
 ) -> None:
     updating.publish(NEW, large)
     updating.server.faults.bytes_per_second = SLOW
@@ -277,7 +280,7 @@ def test_in_stash_an_update_is_begun_followed_over_a_reload_and_gone_back_from(
 
 
 def test_in_stash_a_bad_release_is_told_with_its_reason_and_the_old_one_serves(
-    at_stash: Callable[[str], Page], updating: AtHome, archives: dict[str, Path], tmp_path: Path
+    updating: AtHome, at_stash: Callable[[str], Page], archives: dict[str, Path], tmp_path: Path
 ) -> None:
     bad = with_flipped_byte(archives[NEW], "face_arcface.voy", out=tmp_path / archives[NEW].name)
     updating.publish(NEW, bad)
