@@ -36,8 +36,8 @@ def limit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> fl
     return seconds
 
 
-# For a server that does answer: on a busy machine an answer may take a second.
-ENOUGH = pytest.mark.parametrize("limit", [4.0], indirect=True)
+# For a server that does answer: on a busy machine an answer may take two seconds.
+ENOUGH = pytest.mark.parametrize("limit", [6.0], indirect=True)
 
 
 def send(url: str, mode: str, **args: Any) -> tuple[Any, float]:
@@ -80,7 +80,7 @@ def test_a_proxys_503_that_stays_ends_within_the_limit_and_as_its_words(limit: f
     with BadServer(PROXY) as server:
         said, seconds = send(server.url, "db_update_status")
     assert said == failed("no endpoints", 503)
-    # After 0.25, 0.5 and 1 s; the 2 that follow may fit too.
+    # Pauses of 0.25, 0.5, 1 and 2 s; the 4 that follow do not fit.
     assert 1 < len(server.asked) <= 5
     assert seconds < limit + SPARE_S
 
