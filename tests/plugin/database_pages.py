@@ -20,6 +20,8 @@ from updating import NEW, Published
 
 PAGE = "/plugins/facedb"
 SETTINGS = "/settings?tab=plugins"
+# Bytes a second; of the large archive's 6.5 MB: a minute, in which tests at low priority look a few times.
+SLOW = 100_000
 
 
 def panel(page: Page) -> Locator:
@@ -58,6 +60,12 @@ def confirmed(page: Page, word: str) -> None:
     """Say yes in the dialog."""
     dialog(page).get_by_role("button", name=word, exact=True).click()
     expect(dialog(page)).to_have_count(0)
+
+
+def change_to(shown: Locator, version: str, word: str) -> None:
+    """Ask for another version by its button, and say yes in the dialog."""
+    button(shown, f"{word} to {version} …").click()
+    confirmed(shown.page, word)
 
 
 def serves(shown: Locator, version: str) -> None:

@@ -13,6 +13,7 @@ from plugin.database_pages import (
     at_home,
     badge,
     button,
+    change_to,
     confirmed,
     dialog,
     fact,
@@ -42,8 +43,7 @@ def test_a_bad_release_fails_with_its_reason_and_advice_and_the_old_one_serves(
     bad = with_flipped_byte(archives[NEW], "face_arcface.voy", out=tmp_path / archives[NEW].name)
     home.publish(NEW, bad)
     shown = opened(page, at_home)
-    button(shown, f"Update to {NEW} …").click()
-    confirmed(page, "Update")
+    change_to(shown, NEW, "Update")
     expect(shown).to_contain_text(f"update to {NEW} has failed")
     expect(shown).to_contain_text(f"{OLD} goes on serving.")
     expect(shown).to_contain_text("WrongChecksum: ")
@@ -67,8 +67,7 @@ def test_a_kept_version_serves_again_without_a_download(
 ) -> None:
     home.publish(NEW)
     shown = opened(page, at_home)
-    button(shown, f"Update to {NEW} …").click()
-    confirmed(page, "Update")
+    change_to(shown, NEW, "Update")
     serves(shown, NEW)
     button(shown, "OK").click()
     expect(shown.get_by_role("region", name="Kept versions")).to_contain_text(OLD)
@@ -108,8 +107,7 @@ def test_a_sidecar_that_is_killed_in_the_middle_of_an_update_ends_it_when_it_is_
     home.start_process()
     with HostPage(sidecar=home.url) as host:
         shown = opened(page, host)
-        button(shown, f"Update to {NEW} …").click()
-        confirmed(page, "Update")
+        change_to(shown, NEW, "Update")
         expect(shown).to_contain_text("kB/s")
         home.stop()
         expect(shown).to_contain_text("The sidecar does not answer")

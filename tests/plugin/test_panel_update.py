@@ -12,10 +12,11 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 
 from plugin.database_pages import (
+    SLOW,
     at_home,
     badge,
     button,
-    confirmed,
+    change_to,
     dialog,
     fact,
     home,
@@ -32,16 +33,13 @@ from updating import NEW, OLD
 __all__ = ["at_home", "home", "large"]
 
 Shoot = Callable[..., Any]
-# Of the archive's 6.5 MB: a minute, in which tests at low priority look a few times.
-SLOW = 100_000
 TRANSFER = re.compile(r"[1-5]\.\d MB of 6\.5 MB · \d+ kB/s · about \d+ s left")
 
 
 def begun(page: Page, host: HostPage, word: str = "Update") -> Locator:
     """Begin the update; the panel with its progress."""
     shown = opened(page, host)
-    button(shown, f"{word} to {NEW} …").click()
-    confirmed(page, word)
+    change_to(shown, NEW, word)
     expect(progress(shown)).to_be_visible()
     return shown
 

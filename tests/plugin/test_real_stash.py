@@ -22,9 +22,10 @@ from plugin.browsing import PATIENCE_MS
 from plugin.database_pages import (
     PAGE,
     SETTINGS,
+    SLOW,
     badge,
     button,
-    confirmed,
+    change_to,
     fact,
     home,
     panel,
@@ -50,8 +51,6 @@ pytestmark = pytest.mark.cluster
 
 VERSION = yaml.safe_load((PLUGIN / "facedb.yml").read_text("utf-8"))["version"]
 RUN = "mutation ($id: ID!, $args: Map!) { runPluginOperation(plugin_id: $id, args: $args) }"
-# Bytes a second, of 6.5 MB: a minute, unless the test ends it.
-SLOW = 100_000
 WHO = "performers { name stash_ids { endpoint stash_id } }"
 
 
@@ -263,8 +262,7 @@ def test_in_stash_an_update_is_begun_followed_over_a_reload_and_gone_back_from(
     expect(badge(page)).to_have_text("Faces: update")
     badge(page).click()
     shown = panel(page)
-    button(shown, f"Update to {NEW} …").click()
-    confirmed(page, "Update")
+    change_to(shown, NEW, "Update")
     expect(progress(shown)).to_be_visible()
     page.reload()
     expect(progress(shown)).to_have_accessible_name(f"Update to {NEW}")
@@ -274,8 +272,7 @@ def test_in_stash_an_update_is_begun_followed_over_a_reload_and_gone_back_from(
     expect(badge(page)).to_have_text("Faces")
 
     button(shown, "OK").click()
-    button(shown, f"Go back to {OLD} …").click()
-    confirmed(page, "Go back")
+    change_to(shown, OLD, "Go back")
     serves(shown, OLD)
 
 
@@ -286,8 +283,7 @@ def test_in_stash_a_bad_release_is_told_with_its_reason_and_the_old_one_serves(
     updating.publish(NEW, bad)
     page = at_stash(PAGE)
     shown = panel(page)
-    button(shown, f"Update to {NEW} …").click()
-    confirmed(page, "Update")
+    change_to(shown, NEW, "Update")
     expect(shown).to_contain_text(f"update to {NEW} has failed")
     expect(shown).to_contain_text("WrongChecksum: ")
     expect(fact(shown, "Version")).to_have_text(OLD)
