@@ -157,14 +157,15 @@ def _probes() -> Manifest:
         "readinessProbe": {
             "httpGet": {"path": "/ready", "port": "http"},
             "periodSeconds": 2,
-            # Slow is better than nobody: where there is one pod, its clients would be refused.
-            "timeoutSeconds": 5,
+            # Slow is better than nobody: where there is one pod, its clients would be refused. One that says
+            # no is out after 6 s; one whose node is starved stays in for 30.
+            "timeoutSeconds": 10,
             "failureThreshold": 3,
         },
         "livenessProbe": {
             "httpGet": {"path": "/health", "port": "http"},
             "periodSeconds": 10,
-            "timeoutSeconds": 5,
+            "timeoutSeconds": 10,
             "failureThreshold": 6,
         },
     }
