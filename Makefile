@@ -23,15 +23,17 @@ setup: .venv/.ready ## Install uv and the Python packages into .venv
 demo: setup npm ## The main job on a real cluster (CLUSTER=current: on yours)
 	PYTHONPATH=tests $(PYTHON) -m cluster.demo
 
-test: setup ## Every test: against real servers, then on a real node with the unit tests beside it
-	@trap 'exit 130' INT; failed=0; $(MAKE) --no-print-directory servers-test || failed=1; \
-	$(PYTHON) tests/side_by_side.py unit node-test || failed=1; exit $$failed
+# Debian's packages first: two of apt-get at once would refuse each other.
+test: setup npm media browser compiler ## Every test: against real servers, then on a real node, with the unit tests beside both
+	@$(PYTHON) tests/side_by_side.py unit cluster-test
 
 unit: setup npm media browser ## Unit tests on all cores (twenty minutes on two)
 	@echo "== Unit tests: release pipeline, operator decisions, sidecar, chart, layout"
 	$(PYTHON) -m pytest -q -m "not cluster and not gpu" -n auto --dist worksteal
 
-cluster-test: servers-test node-test ## All that needs more than Python: real servers, and a real node
+cluster-test: ## All that needs more than Python: real servers, and a real node
+	@trap 'exit 130' INT; failed=0; for suite in servers-test node-test; do \
+	$(MAKE) --no-print-directory $$suite || failed=1; done; exit $$failed
 
 servers-test: setup npm media browser compiler ## Against real servers: API server, registry, S3, Helm, Prometheus, Argo CD, Flux, Stash
 	$(NODE) up
@@ -46,7 +48,7 @@ node-test: setup npm media browser ## The cluster suite on a real node of this m
 	@echo "== Cluster suite: bump under load, refusals, one GPU, the operator killed at each step"
 	$(NODE) images
 	@trap 'exit 130' INT; failed=0; \
-	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and not alone" -n 2 --dist loadfile tests/cluster || failed=1; \
+	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and not alone" -n 3 --dist loadfile tests/cluster || failed=1; \
 	$(PYTHON) -m pytest $(AT_NODE) -m "cluster and alone" tests/cluster || failed=1; exit $$failed
 
 fuzz: setup ## Fuzz the readers of hostile files, a minute each (SECONDS_EACH=600: longer)

@@ -8,14 +8,14 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
+from patience import PATIENCE_S
+
 POLL_S = 0.02
 
 
-def asked_until(
-    client: TestClient, path: str, wanted: Callable[[dict[str, Any]], Any], *, seconds: float = 60.0
-) -> dict[str, Any]:
+def asked_until(client: TestClient, path: str, wanted: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
     """The first answer of this path that is as wanted; fails with the last one when none comes in time."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_S
     while True:
         said: dict[str, Any] = client.get(path).json()
         if wanted(said):

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.node import binaries
+from patience import PATIENCE_S
 
-START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 POLL_S = 0.1
 
@@ -98,7 +98,7 @@ class ApiServer:
             AssertionError: it was not in time.
         """
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             code, found = self.request("GET", path)
             conditions = (found.get("status", {}).get("conditions") or ()) if code == 200 else ()
@@ -169,7 +169,7 @@ class ApiServer:
         )
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
+        deadline = time.monotonic() + PATIENCE_S
         while not self._is_ready():
             ended = [name for name, process in self._running.items() if process.poll() is not None]
             if ended or time.monotonic() > deadline:

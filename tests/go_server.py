@@ -15,8 +15,7 @@ import httpx
 
 from cluster.node import binaries
 from cluster.node.binaries import Program
-
-PATIENCE_SECONDS = 120.0
+from patience import PATIENCE_S
 
 
 def free_port() -> int:
@@ -43,7 +42,7 @@ def running(
 
 
 def wait_until_it_answers(
-    process: subprocess.Popen[bytes], url: str, log: Path, patience_s: float = PATIENCE_SECONDS
+    process: subprocess.Popen[bytes], url: str, log: Path, patience_s: float = PATIENCE_S
 ) -> None:
     """Wait until a program answers at this URL, whatever it says.
 

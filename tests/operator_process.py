@@ -16,6 +16,7 @@ from typing import Any
 
 from api_server import ApiServer
 from facedb_operator import names
+from patience import PATIENCE_S, rest_s
 
 CRDS = Path(__file__).resolve().parents[1] / "crds"
 AUDIT = {
@@ -24,7 +25,7 @@ AUDIT = {
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "rules": [{"level": "Metadata"}],
 }
-PATIENCE_S = 120.0
+POLL_S = 0.1
 
 Body = dict[str, Any]
 
@@ -114,6 +115,10 @@ def until(is_so: Callable[[], object], what: str = "it", patience_s: float = PAT
         AssertionError: it is not, for too long.
     """
     deadline = time.monotonic() + patience_s
-    while not is_so():
-        assert time.monotonic() < deadline, f"not so after {patience_s:.0f} s: {what}"
-        time.sleep(0.1)
+    while True:
+        began = time.monotonic()
+        if is_so():
+            return
+        now = time.monotonic()
+        assert now < deadline, f"not so after {patience_s:.0f} s: {what}"
+        time.sleep(rest_s(now - began, POLL_S))

@@ -1,6 +1,6 @@
-"""`make test`: the unit tests at low priority beside the cluster suite, which mostly waits; both must pass.
+"""`make test`: the unit tests at low priority beside the others, which mostly wait; both must pass.
 
-python tests/side_by_side.py unit node-test        # targets of the Makefile: behind, in front
+python tests/side_by_side.py unit cluster-test        # targets of the Makefile: behind, in front
 """
 
 from __future__ import annotations

@@ -15,10 +15,9 @@ import yaml
 import stash_program
 from go_server import free_port, wait_until_it_answers
 from operator_process import until
+from patience import PATIENCE_S
 
 USER, PASSWORD = "owner", "correct horse"
-# Of a start, a scan, an installation: on a machine that does other things too.
-PATIENCE_S = 240.0
 
 
 class RealStash:
@@ -101,7 +100,7 @@ class RealStash:
             assert row["status"] not in ("FAILED", "CANCELLED"), row
             return bool(row["status"] == "FINISHED")
 
-        until(ended, f"job {job}", PATIENCE_S)
+        until(ended, f"job {job}")
 
     def _config(self) -> dict[str, Any]:
         folders = {"database": "stash.sqlite", "plugins_path": "plugins", "scrapers_path": "scrapers"}

@@ -7,11 +7,12 @@ from typing import Any
 
 from cluster.kubernetes import Kubernetes
 
-# The request's body comes over stdin: a photo is too long for a command line.
+# The body comes over stdin: a photo is too long for a command line. So many bytes are read, not up to an end:
+# on a starved machine containerd had closed an empty stdin, and the process never heard of it.
 SCRIPT = """
 import http.client, sys
 connection = http.client.HTTPConnection("127.0.0.1", 5000, timeout=120)
-body = sys.stdin.buffer.read()
+body = sys.stdin.buffer.read(int(sys.argv[3]))
 connection.request(sys.argv[1], sys.argv[2], body or None, {"Content-Type": "application/json"})
 reply = connection.getresponse()
 print(reply.status, reply.read().decode())
@@ -29,7 +30,8 @@ def ask(
         RuntimeError: the pod does not run, or nobody listens in it.
     """
     text = json.dumps(body) if body is not None else ""
-    words = ("python", "-c", SCRIPT, method, path)
-    said = kubernetes.kubectl("exec", "-i", pod, "-n", namespace, "--", *words, stdin=text)
+    words = ("python", "-c", SCRIPT, method, path, str(len(text.encode())))
+    with_stdin = ("-i",) if text else ()
+    said = kubernetes.kubectl("exec", *with_stdin, pod, "-n", namespace, "--", *words, stdin=text or None)
     status, _, answer = said.partition(" ")
     return int(status), json.loads(answer)

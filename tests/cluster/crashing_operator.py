@@ -75,7 +75,7 @@ def crashing_operator(kubernetes: Kubernetes) -> Iterator[None]:
     finally:
         kubernetes.kubectl("delete", f"deployment/{NAME}", f"configmap/{NAME}", "-n", NAMESPACE)
         kubernetes.kubectl("scale", f"deployment/{OPERATOR}", "-n", NAMESPACE, "--replicas=1")
-        kubernetes.kubectl("rollout", "status", f"deployment/{OPERATOR}", "-n", NAMESPACE, "--timeout=120s")
+        kubernetes.kubectl("rollout", "status", f"deployment/{OPERATOR}", "-n", NAMESPACE, "--timeout=600s")
 
 
 def crashes(kubernetes: Kubernetes) -> set[str]:

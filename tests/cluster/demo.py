@@ -82,7 +82,7 @@ class Demo:
         self.tell("installing the chart")
         install_chart(self.kubernetes, self.place.images)
         # What an earlier demo left behind would change the story.
-        self.kubernetes.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=120s")
+        self.kubernetes.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--timeout=600s")
         self.kubernetes.ensure_namespace(NAMESPACE)
         self.bump(FIRST)
         self.until("Ready", "True", "Serving", FIRST)

@@ -68,13 +68,13 @@ class Home:
         )
         # An exec into a container that is just being started may never end.
         kubernetes.kubectl(
-            *("wait", f"pod/{self.name}", "-n", self.namespace, "--for=condition=Ready", "--timeout=90s")
+            *("wait", f"pod/{self.name}", "-n", self.namespace, "--for=condition=Ready", "--timeout=600s")
         )
         wait_until(self._answers, "the container's first answer", timeout_s=120, tell=self.describe)
 
     def stop(self) -> None:
         """Compose down; the folder stays."""
-        self.place.kubernetes.kubectl(*("delete", "pod", self.name, "-n", self.namespace, "--timeout=60s"))
+        self.place.kubernetes.kubectl(*("delete", "pod", self.name, "-n", self.namespace, "--timeout=600s"))
 
     def ask(self, method: str, path: str, body: Json | None = None) -> tuple[int, Any]:
         """One request: its status and its JSON."""

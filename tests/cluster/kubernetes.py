@@ -14,6 +14,9 @@ from typing import Any
 from cluster import reading
 from cluster.waiting import wait_until
 
+# Of one command, which may wait for 600 s itself. Without a bound, one that hangs would cost the whole run.
+LONGEST_S = 900.0
+
 
 @dataclass(frozen=True)
 class Kubernetes:
@@ -79,7 +82,15 @@ class Kubernetes:
             env["PATH"] = f"{self.bin_path}{os.pathsep}{env['PATH']}"
         # Looked up on the new PATH: execvp would use this process's own.
         command = [_which(tool, env["PATH"]), *args]
-        done = subprocess.run(command, input=stdin, env=env, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                command, input=stdin, env=env, capture_output=True, text=True, check=False, timeout=LONGEST_S
+            )
+        except subprocess.TimeoutExpired as error:
+            said = f"{error.stdout or ''}{error.stderr or ''}"
+            raise RuntimeError(
+                f"{tool} {' '.join(args)} has not ended in {LONGEST_S:.0f} s: {said}"
+            ) from error
         if check and done.returncode != 0:
             raise RuntimeError(
                 f"{tool} {' '.join(args)} failed:\n{done.stderr.strip() or done.stdout.strip()}"

@@ -57,7 +57,7 @@ def _free_port(host: str) -> int:
 
 def _has_scraped(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return b'"1"' in answer.read()
     except OSError:
         return False

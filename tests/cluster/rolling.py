@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from cluster.client_pod import Seen
-from cluster.stage import FIRST
+from cluster.stage import FIRST, SECOND
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database, Json
 
@@ -54,6 +54,17 @@ def told(what: str, seen: Seen) -> str:
         f"{what}: {seen.failed} of {seen.sent} requests failed, at {rate:.1f} a second "
         f"(of {RATE} wanted; the latest was sent {seen.late_s:.2f} s after its time)"
     )
+
+
+def assert_goes_back(database: Database, *words: str) -> None:
+    """The second release is refused with these words, and the first one serves."""
+    told = database.wait("Stalled", "True", "RolledBack")
+    assert all(word in told["message"] for word in (SECOND, *words)), told["message"]
+    status = database.status()
+    assert status["active"]["version"] == FIRST
+    assert status["bad"][-1]["version"] == SECOND
+    assert status["history"][-1]["outcome"] == "RolledBack"
+    assert status["history"][-1]["unavailableSeconds"] == 0
 
 
 def counted(database: Database, replicas: int) -> None:

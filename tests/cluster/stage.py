@@ -124,7 +124,7 @@ def install_chart(kubernetes: Kubernetes, images: Images, *settings: str) -> Non
     kubernetes.helm(
         *("upgrade", "--install", "facedb", str(CHART), "--namespace", namespace, "--create-namespace"),
         *("--set", f"image.repository={repository}", "--set", f"image.tag={tag}"),
-        *("--set", f"sidecarImage={images.sidecar}", "--wait", "--timeout", "2m"),
+        *("--set", f"sidecarImage={images.sidecar}", "--wait", "--timeout", "10m"),
         # The definition may be somebody else's: of a chart before 0.2.0, of kubectl.
         "--take-ownership",
         *(word for setting in settings for word in ("--set", setting)),

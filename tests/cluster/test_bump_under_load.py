@@ -90,7 +90,7 @@ def assert_pinned(client: ClientPod) -> None:
 def test_kubectl_wait_sees_ready_after_going_back_to_a_good_version(fdb: Database) -> None:
     fdb.apply(SECOND)
     kubectl = fdb.place.kubernetes.kubectl
-    kubectl("wait", f"fdb/{fdb.name}", "-n", fdb.namespace, "--for=condition=Ready", "--timeout=120s")
+    kubectl("wait", f"fdb/{fdb.name}", "-n", fdb.namespace, "--for=condition=Ready", "--timeout=600s")
     assert fdb.status()["active"]["version"] == SECOND
 
 
@@ -129,7 +129,7 @@ def test_pods_meet_the_restricted_standard(fdb: Database) -> None:
 
 def test_a_deleted_database_takes_everything_along_but_the_users_state(fdb: Database) -> None:
     kubernetes = fdb.place.kubernetes
-    kubernetes.kubectl("delete", "fdb", fdb.name, "-n", fdb.namespace, "--timeout=30s")
+    kubernetes.kubectl("delete", "fdb", fdb.name, "-n", fdb.namespace, "--timeout=600s")
     selector = f"facedb.dev/database={fdb.name}"
     kinds = "pods,pvc,jobs,deployments,services,serviceaccounts,roles,rolebindings"
     wait_until(

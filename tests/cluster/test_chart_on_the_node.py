@@ -44,7 +44,7 @@ def install_previous(place: Place) -> None:
     place.kubernetes.helm(
         *("install", RELEASE[0], str(PREVIOUS), *RELEASE[1:], "--set", f"image.repository={repository}"),
         *("--set", f"image.tag={tag}", "--set", f"sidecarImage={place.images.sidecar}"),
-        *("--wait", "--timeout", "2m"),
+        *("--wait", "--timeout", "10m"),
     )
 
 
@@ -58,7 +58,7 @@ def has_endpoints(fdb: Database) -> bool:
 
 
 def test_helm_test_says_that_all_is_well(place: Place) -> None:
-    said = place.kubernetes.helm("test", *RELEASE, "--logs", "--timeout", "3m")
+    said = place.kubernetes.helm("test", *RELEASE, "--logs", "--timeout", "10m")
     # Helm shows the pod's log once more for the account of the same name.
     assert len({line for line in said.splitlines() if line.startswith("ok: ")}) == 3
     assert "FAILED" not in said
@@ -74,7 +74,7 @@ def test_an_upgrade_an_uninstall_and_an_install_touch_no_serving_pod(place: Plac
     serving = uids(fdb)
 
     install_chart(kubernetes, place.images)
-    kubernetes.helm("test", *RELEASE, "--timeout", "3m")
+    kubernetes.helm("test", *RELEASE, "--timeout", "10m")
     fdb.wait_serving(FIRST)
     assert uids(fdb) == serving
     crd = json.loads(kubernetes.kubectl("get", "crd", CRD, "-o", "json"))

@@ -154,9 +154,9 @@ def example(
 
     yield of
     for each in made:
-        place.kubernetes.kubectl("delete", "fdb", each.database.name, "-n", NAMESPACE, "--timeout=60s")
+        place.kubernetes.kubectl("delete", "fdb", each.database.name, "-n", NAMESPACE, "--timeout=600s")
         place.kubernetes.kubectl(
-            *("delete", "pods", "-n", NAMESPACE, "--timeout=60s"),
+            *("delete", "pods", "-n", NAMESPACE, "--timeout=600s"),
             *("-l", f"facedb.dev/database={each.database.name}"),
         )
 
@@ -206,7 +206,7 @@ def fill_models(place: Place, here: Here) -> None:
     place.kubernetes.apply(claim, {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
     place.kubernetes.kubectl(
         *("wait", "pod/fill-models", "-n", NAMESPACE),
-        *("--for=jsonpath={.status.phase}=Succeeded", "--timeout=90s"),
+        *("--for=jsonpath={.status.phase}=Succeeded", "--timeout=600s"),
     )
 
 

@@ -14,7 +14,7 @@ from cluster.node.layout import NODE_NAME
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
-pytestmark = [pytest.mark.cluster, pytest.mark.alone]
+pytestmark = pytest.mark.cluster
 
 # A release takes minutes at this speed, of each of a few connections: there is time to hurt its Job.
 SLOW = 3_000
@@ -81,6 +81,7 @@ def test_a_fetch_that_is_evicted_is_made_again(fetching: Bump) -> None:
     at_full_speed(fetching)
 
 
+@pytest.mark.alone
 @pytest.mark.fault("node is drained in the middle of a fetch")
 def test_a_drained_node_takes_the_fetch_up_again_once_it_is_back(fetching: Bump) -> None:
     database = fetching.database

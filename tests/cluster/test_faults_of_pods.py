@@ -10,7 +10,7 @@ import pytest
 from cluster.client_pod import ClientPod
 from cluster.faults import injured_pods
 from cluster.faults.sidecar import faulty_image, with_fault
-from cluster.rolling import counted, sidecar_of
+from cluster.rolling import assert_goes_back, counted, sidecar_of
 from cluster.stage import FIRST, SECOND, THIRD
 from cluster.world_of_one import Database, Json
 
@@ -47,17 +47,6 @@ def client(healed: Database) -> Iterator[ClientPod]:
     found.start()
     yield found
     found.stop()
-
-
-def assert_goes_back(database: Database, *words: str) -> None:
-    """The second release is refused with these words, and the first one serves."""
-    told = database.wait("Stalled", "True", "RolledBack")
-    assert all(word in told["message"] for word in (SECOND, *words)), told["message"]
-    status = database.status()
-    assert status["active"]["version"] == FIRST
-    assert status["bad"][-1]["version"] == SECOND
-    assert status["history"][-1]["outcome"] == "RolledBack"
-    assert status["history"][-1]["unavailableSeconds"] == 0
 
 
 @pytest.mark.parametrize(
@@ -109,19 +98,6 @@ def test_a_pod_that_needs_more_memory_than_it_may_have_is_told(healed: Database,
     small = {"requests": {"cpu": "50m", "memory": "32Mi"}, "limits": {"memory": "64Mi"}}
     healed.apply(SECOND, sidecar=sidecar_of(healed, resources=small), rollout=ROLLOUT)
     assert_goes_back(healed, "CrashLoop", "OOMKilled")
-    assert client.stop().failures == ()
-
-
-# Another module pretends that the node has a GPU.
-@pytest.mark.alone
-@pytest.mark.fault("GPU is wanted and the node has none")
-def test_a_gpu_that_is_not_there_costs_no_pod_its_place(healed: Database, client: ClientPod) -> None:
-    # Auto takes an old pod away where it is in the new one's way: this one is not.
-    auto = {**HASTY, "strategy": "Auto"}
-    healed.apply(SECOND, sidecar=sidecar_of(healed, device="gpu"), rollout=auto)
-    told = healed.wait_message("Ready", "Insufficient nvidia.com/gpu")
-    assert told["reason"] == "RollingOut"
-    assert_goes_back(healed, "ProgressDeadlineExceeded", "Unschedulable", "Insufficient nvidia.com/gpu")
     assert client.stop().failures == ()
 
 

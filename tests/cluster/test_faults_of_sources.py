@@ -12,6 +12,7 @@ import pytest
 from cluster.bumps import Bump
 from cluster.waiting import wait_until
 from go_server import make_certificates
+from patience import PATIENCE_S
 from release_tls import encrypt
 
 pytestmark = pytest.mark.cluster
@@ -91,7 +92,7 @@ def test_connections_that_bring_next_to_nothing_are_given_up_and_the_rest_is_ask
     bump.new = bump.shelf.put(faces_per_performer=20.0)
     faults.bytes_per_second, faults.stall_after, faults.stalls_left = 60_000, 50_000, 1
     bump.begin()
-    assert faults.stalled.wait(timeout=60)
+    assert faults.stalled.wait(timeout=PATIENCE_S)
     faults.bytes_per_second = 20
     before = len(seen)
     # One part stalls and the others drip: they are asked for again, from where they were.
@@ -116,7 +117,7 @@ def test_an_archive_that_is_replaced_is_begun_anew_and_never_mixed(bump: Bump) -
     faults.stall_after, faults.stalls_left = 50_000, 1
     faults.cut_after, faults.cuts_left = 100_000, 1
     bump.begin()
-    assert faults.stalled.wait(timeout=60)
+    assert faults.stalled.wait(timeout=PATIENCE_S)
     bump.shelf.replace(bump.new)
     faults.resume()
     bump.converges()

@@ -69,7 +69,7 @@ def test_a_pod_that_came_while_no_operator_ran_is_let_in_once_it_is_back(
         )
     finally:
         kubectl("scale", *OPERATOR, "--replicas=1")
-    kubectl("rollout", "status", *OPERATOR, "--timeout=120s")
+    kubectl("rollout", "status", *OPERATOR, "--timeout=600s")
     wait_until(lambda: _available(serving), "the new pod in the endpoints", timeout_s=90)
 
 

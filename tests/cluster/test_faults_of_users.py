@@ -123,7 +123,7 @@ def test_a_database_that_is_deleted_in_mid_roll_takes_its_children_along(first: 
     first.apply(SECOND)
     wait_until(lambda: first.status().get("target"), "the rollout to begin", timeout_s=60)
     kubectl = first.place.kubernetes.kubectl
-    kubectl("delete", "fdb", first.name, "-n", first.namespace, "--timeout=60s")
+    kubectl("delete", "fdb", first.name, "-n", first.namespace, "--timeout=600s")
     wait_until(lambda: not deployments(first) and not first.pods(), "the children to go", timeout_s=120)
     # Users' state stays, and a database made anew finds it.
     first.apply(FIRST)
@@ -144,7 +144,7 @@ def fetching(fdb: Database) -> Iterator[tuple[Database, ReleaseServer]]:
             wait_until(server.faults.stalled.is_set, "bytes to move", timeout_s=120, tell=database.describe)
             yield database, server
     finally:
-        kubernetes.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=120s")
+        kubernetes.kubectl("delete", "namespace", namespace, "--ignore-not-found", "--timeout=600s")
 
 
 def left(database: Database) -> list[str]:
@@ -163,7 +163,7 @@ def test_a_database_that_is_deleted_in_mid_fetch_stops_its_job_and_leaves_users_
 ) -> None:
     database, server = fetching
     kubectl = database.place.kubernetes.kubectl
-    kubectl("delete", "fdb", database.name, "-n", database.namespace, "--timeout=60s")
+    kubectl("delete", "fdb", database.name, "-n", database.namespace, "--timeout=600s")
     wait_until(lambda: not left(database), "all of it to go", timeout_s=90, tell=lambda: str(left(database)))
     sent = server.bytes_sent
     archive = server.root / DATA_REPOSITORY / f"v{FIRST}" / archive_name(FIRST)
@@ -176,5 +176,5 @@ def test_a_namespace_that_is_deleted_in_mid_fetch_ends_without_a_finalizer_in_th
     fetching: tuple[Database, ReleaseServer],
 ) -> None:
     database, _ = fetching
-    database.place.kubernetes.kubectl("delete", "namespace", database.namespace, "--timeout=120s")
+    database.place.kubernetes.kubectl("delete", "namespace", database.namespace, "--timeout=600s")
     assert not database.place.kubernetes.get("namespace", database.namespace, "default")

@@ -1,4 +1,4 @@
-"""One GPU: a second pod finds no room, judged by the true scheduler over a pretended nvidia.com/gpu."""
+"""No GPU, and one: a second pod finds no room; the true scheduler judges over a pretended nvidia.com/gpu."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.node import node
+from cluster.rolling import assert_goes_back, sidecar_of
 from cluster.stage import FIRST, SECOND
 from cluster.waiting import wait_until
 from cluster.world_of_one import Database, Json
 
-pytestmark = [pytest.mark.cluster, pytest.mark.alone]
+# One file: no other one may ask for GPUs meanwhile, but those that run alone.
+pytestmark = pytest.mark.cluster
 
 ONE_GPU = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"cpu": "50m", "memory": "256Mi"}}
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def one_gpu(place: object) -> Iterator[None]:
-    """Pretend one GPU for the length of this module."""
+    """Pretend one GPU from here to the end of this module."""
     node.set_pretend_gpus(1)
     yield
     node.set_pretend_gpus(0)
@@ -38,6 +40,21 @@ def _holders(fdb: Database) -> list[str]:
     ]
 
 
+@pytest.mark.fault("GPU is wanted and the node has none")
+def test_a_gpu_that_is_not_there_costs_no_pod_its_place(serving: Database) -> None:
+    client = serving.client()
+    client.start()
+    # Auto takes an old pod away where it is in the new one's way: this one is not.
+    auto = {**serving.stage.spec(serving.server, SECOND)["rollout"], "strategy": "Auto"}
+    sidecar = sidecar_of(serving, device="gpu")
+    serving.apply(SECOND, sidecar=sidecar, rollout={**auto, "progressDeadline": "20s"})
+    told = serving.wait_message("Ready", "Insufficient nvidia.com/gpu")
+    assert told["reason"] == "RollingOut"
+    assert_goes_back(serving, "ProgressDeadlineExceeded", "Unschedulable", "Insufficient nvidia.com/gpu")
+    assert client.stop().failures == ()
+
+
+@pytest.mark.usefixtures("one_gpu")
 @pytest.mark.parametrize(
     ("strategy", "before", "after"), [("Recreate", FIRST, SECOND), ("Auto", SECOND, FIRST)]
 )

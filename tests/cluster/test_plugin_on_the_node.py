@@ -65,7 +65,7 @@ def host(following: Database) -> Iterator[HostPage]:
 
 def answers(url: str) -> bool:
     try:
-        return requests.get(f"{url}/ready", timeout=5).ok
+        return requests.get(f"{url}/ready", timeout=60).ok
     except requests.RequestException:
         return False
 

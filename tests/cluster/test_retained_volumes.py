@@ -26,7 +26,7 @@ def test_retained_volumes_outlive_their_database(fdb: Database) -> None:
     wait_until(
         lambda: not any(c.get("ownerReferences") for c in claims()), "claims without owner", timeout_s=60
     )
-    kubernetes.kubectl("delete", "fdb", fdb.name, "-n", fdb.namespace, "--timeout=30s")
+    kubernetes.kubectl("delete", "fdb", fdb.name, "-n", fdb.namespace, "--timeout=600s")
     wait_until(lambda: not fdb.pods(), "the pods to go", timeout_s=90)
     assert {c["uid"] for c in claims()} == before
     assert not any(c.get("deletionTimestamp") for c in claims())

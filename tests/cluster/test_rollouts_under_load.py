@@ -115,7 +115,7 @@ def test_pods_deleted_in_a_rollout_fail_no_request_and_promote_ends_it(
     assert len(pods) == 2
     for name in pods:
         kubectl("delete", "pod", name, "-n", database.namespace, "--wait=false")
-        kubectl("wait", f"pod/{name}", "-n", database.namespace, "--for=delete", "--timeout=60s")
+        kubectl("wait", f"pod/{name}", "-n", database.namespace, "--for=delete", "--timeout=600s")
         counted(database, len(pods))
     say(database, "promote", "1")
     settled(database, SECOND, 2)

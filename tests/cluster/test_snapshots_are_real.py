@@ -16,7 +16,7 @@ from cluster.node import binaries, images, node, snapshot_api
 from cluster.node.layout import NODE_NAME, kubeconfig
 from cluster.waiting import wait_until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.alone]
+pytestmark = pytest.mark.cluster
 
 NAMESPACE = "snapshots-are-real"
 USER = 65532

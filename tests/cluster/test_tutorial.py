@@ -28,7 +28,7 @@ def clean(place: Place) -> Iterator[Place]:
 
     def sweep() -> None:
         place.kubernetes.kubectl(
-            "delete", "namespace", tutorial.NAMESPACE, "--ignore-not-found", "--timeout=180s"
+            "delete", "namespace", tutorial.NAMESPACE, "--ignore-not-found", "--timeout=600s"
         )
         tutorial.end(ROOT / tutorial.FOLDER)
 

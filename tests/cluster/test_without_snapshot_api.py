@@ -36,7 +36,7 @@ def bare(fdb: Database) -> Iterator[Database]:
 
 def take_away(kubernetes: Kubernetes) -> None:
     """No VolumeSnapshots are served any more; the driver goes on making volumes."""
-    kubernetes.kubectl("delete", "volumesnapshots", "--all", "--all-namespaces", "--timeout=120s")
+    kubernetes.kubectl("delete", "volumesnapshots", "--all", "--all-namespaces", "--timeout=600s")
     wait_until(
         lambda: not kubernetes.kubectl("get", "volumesnapshotcontents", "-o", "name").strip(),
         "the snapshots' contents to go",
@@ -44,7 +44,7 @@ def take_away(kubernetes: Kubernetes) -> None:
     )
     for name in ("csi-snapshotter", "snapshot-controller"):
         processes.stop(name)
-    kubernetes.kubectl("delete", *(f"crd/{kind}.{GROUP}" for kind in KINDS), "--timeout=120s")
+    kubernetes.kubectl("delete", *(f"crd/{kind}.{GROUP}" for kind in KINDS), "--timeout=600s")
 
 
 def bring_back(kubernetes: Kubernetes) -> None:
@@ -52,7 +52,7 @@ def bring_back(kubernetes: Kubernetes) -> None:
     snapshot_api.start(node.kubectl)
     kubernetes.kubectl("rollout", "restart", "deployment/facedb-operator", "-n", "facedb-system")
     kubernetes.kubectl(
-        "rollout", "status", "deployment/facedb-operator", "-n", "facedb-system", "--timeout=120s"
+        "rollout", "status", "deployment/facedb-operator", "-n", "facedb-system", "--timeout=600s"
     )
 
 

@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from patience import STRETCH, rest_s
+
 T = TypeVar("T")
 
 POLL_S = 0.5
-# A look may be a kubectl, which costs processor time that what is waited for needs: rest longer than it took.
-REST_TO_LOOK = 3.0
-LONGEST_REST_S = 3.0
 
 
 def wait_until(
@@ -22,13 +21,14 @@ def wait_until(
     Args:
         check: cheap and safe to repeat.
         what: for the message, as in "timed out waiting for …".
-        timeout_s: seconds.
+        timeout_s: seconds that a quiet machine would be given; a starved one gets STRETCH times as many.
         tell: describes the state for the message.
 
     Raises:
         TimeoutError: it did not come true in time.
     """
-    end = time.monotonic() + timeout_s
+    patience_s = STRETCH * timeout_s
+    end = time.monotonic() + patience_s
     while True:
         began = time.monotonic()
         found = check()
@@ -37,5 +37,5 @@ def wait_until(
         took_s = time.monotonic() - began
         if time.monotonic() > end:
             state = f"\n{tell()}" if tell else ""
-            raise TimeoutError(f"timed out after {timeout_s:.0f} s waiting for {what}{state}")
-        time.sleep(min(max(POLL_S, REST_TO_LOOK * took_s), LONGEST_REST_S))
+            raise TimeoutError(f"timed out after {patience_s:.0f} s waiting for {what}{state}")
+        time.sleep(rest_s(took_s, POLL_S))

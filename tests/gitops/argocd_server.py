@@ -27,7 +27,6 @@ from operator_process import until
 ARGOCD_NAMESPACE, APP = "argocd", "faces"
 IN_CLUSTER = "https://kubernetes.default.svc"
 REDIS_PACKAGES = ("redis-server", "redis-tools", "libjemalloc2", "liblzf1", "libatomic1")
-PATIENCE_S = 90.0
 
 Body = dict[str, Any]
 
@@ -76,7 +75,7 @@ class ArgoCd:
             state = (body.get("status") or {}).get("operationState") or {}
             return "operation" not in body and bool(state.get("finishedAt")) and state["finishedAt"] != before
 
-        until(ended, "the sync has ended", PATIENCE_S)
+        until(ended, "the sync has ended")
         state: Body = self.read()["status"]["operationState"]
         return state
 
@@ -90,7 +89,7 @@ class ArgoCd:
             seen = (body.get("status") or {}).get("sync") or {}
             return "argocd.argoproj.io/refresh" not in notes and seen.get("revision") == revision
 
-        until(looked, f"Argo CD has compared {revision}", PATIENCE_S)
+        until(looked, f"Argo CD has compared {revision}")
         status: Body = self.read()["status"]
         return status
 

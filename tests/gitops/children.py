@@ -8,8 +8,6 @@ from pathlib import Path
 
 from go_server import wait_until_it_answers
 
-PATIENCE_S = 90.0
-
 
 class Children:
     """Use it as `with Children(folder) as children`."""
@@ -45,7 +43,7 @@ class Children:
         Raises:
             AssertionError: it has ended, or is too late; the message has its last words.
         """
-        wait_until_it_answers(self._running[name], url, self._log(name), PATIENCE_S)
+        wait_until_it_answers(self._running[name], url, self._log(name))
 
     def log(self, name: str) -> str:
         """What a program has said."""

@@ -25,7 +25,6 @@ from go_server import free_port
 from operator_process import until
 from release_server import ReleaseServer
 
-PATIENCE_S = 120.0
 SOURCE = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/gitrepositories"
 Body = dict[str, Any]
 
@@ -82,7 +81,7 @@ class Flux:
             found.append((ready["status"], ready["reason"], ready["message"]))
             return True
 
-        until(ended, f"Flux has ended with {revision}", PATIENCE_S)
+        until(ended, f"Flux has ended with {revision}")
         return found[-1]
 
     def again(self) -> None:
@@ -92,7 +91,7 @@ class Flux:
         note = f"reconcile.fluxcd.io/requestedAt={asked}"
         self.api.kubectl("-n", NAMESPACE, "annotate", "--overwrite", "kustomization", NAME, note)
         handled = lambda: self.read()["status"].get("lastHandledReconcileAt") == asked  # noqa: E731
-        until(handled, "Flux has looked again", PATIENCE_S)
+        until(handled, "Flux has looked again")
 
     def read(self) -> Body:
         """The Kustomization."""

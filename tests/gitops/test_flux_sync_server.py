@@ -22,7 +22,7 @@ A, B, SPOILT = "2026.01.01", "2026.02.01", "2026.03.01"
 def example() -> list[dict[str, Any]]:
     """The example's objects; only the folder is another, and the patience of a test."""
     source, kustomization = yaml.safe_load_all(EXAMPLE.read_text())
-    kustomization["spec"] |= {"path": "./", "timeout": "60s", "retryInterval": "1h"}
+    kustomization["spec"] |= {"path": "./", "timeout": "10m", "retryInterval": "1h"}
     return [source, kustomization]
 
 

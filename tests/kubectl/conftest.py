@@ -20,6 +20,7 @@ import kube_states as states
 from api_server import ApiServer
 from cluster.node import binaries
 from facedb_kubectl.__main__ import app
+from patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 DATABASES = "/apis/facedb.dev/v1alpha1/namespaces/media/facedatabases"
@@ -58,7 +59,7 @@ class Plugin:
     def kubectl(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run `kubectl facedb …` to its end."""
         process = self.start(*words, **more)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def __call__(self, *words: str) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ import pytest
 import kube_states as states
 from facedb_operator.spec.verbs import read_verbs, version_of
 from kube_states import NEW, NEWER, OLD
+from patience import PATIENCE_S
 
 if TYPE_CHECKING:
     from conftest import Plugin
@@ -104,7 +105,7 @@ def play_operator(plugin: Plugin, process: subprocess.Popen[str], verb: str, sta
                     break
         finally:
             watch.terminate()
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, err
     return str(out)
 

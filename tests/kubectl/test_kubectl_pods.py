@@ -17,6 +17,7 @@ from facedb_operator.objects import serving_pods
 from facedb_operator.spec import parse_spec
 from facedb_operator.steps import CreateWorkload
 from kube_states import NEW, NOW, OLD
+from patience import PATIENCE_S
 from played_kubelet import NODE, PlayedKubelet
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def test_verify_says_what_the_job_found_and_leaves_nothing(
     process = plugin.start("verify", "faces", "-o", "json")
     lines = ["WARNING something", *json.dumps(verdict, indent=2).splitlines()]
     job = play_job(plugin, node, lines, {"phase": "Succeeded" if code == 0 else "Failed"})
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == code, err
     said = json.loads(out)
     assert (said["ok"], said["reason"], said["version"]) == (code == 0, verdict["reason"], OLD)
@@ -158,7 +159,7 @@ def test_a_job_that_is_killed_gives_no_verdict_and_its_reason(plugin: Plugin, no
         "restartCount": 0,
     }
     play_job(plugin, node, [], {"phase": "Failed", "containerStatuses": [killed]})
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (1, "")
     assert "The Job ended without a verdict. OOMKilled." in err
 
@@ -177,7 +178,7 @@ def test_a_job_that_finds_no_place_is_given_up_with_the_clusters_words(
         "message": "0/1 nodes fit",
     }
     play_job(plugin, node, [], {"phase": "Pending", "conditions": [lacking]})
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 4
     assert "has not ended in 3s. 0/1 nodes fit." in err
     assert plugin.api.request("GET", "/apis/batch/v1/namespaces/media/jobs")[1]["items"] == []

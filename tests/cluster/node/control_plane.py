@@ -26,7 +26,7 @@ from cluster.node.layout import (
 )
 
 NAMES = ("coredns", "kube-proxy", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd")
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 300.0
 
 
 def start() -> None:

@@ -17,7 +17,7 @@ from cluster.node.say import NodeError
 
 NAME = "kwok"
 LABEL = "facedb.dev/pretend"
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 300.0
 # How kwok lets nodes and pods live: its own definitions.
 _STAGES = (
     "node/fast/node-initialize.yaml",
@@ -47,13 +47,13 @@ def pretending(kubectl: Kubectl, names: Sequence[str], *, gpus: int = 0) -> Iter
     nodes = {"apiVersion": "v1", "kind": "List", "items": [node(name, gpus) for name in names]}
     kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(nodes))
     try:
-        kubectl("wait", "--for=condition=Ready", "--timeout=60s", *(f"node/{n}" for n in names))
+        kubectl("wait", "--for=condition=Ready", "--timeout=600s", *(f"node/{n}" for n in names))
         yield
     finally:
         for name in names:
             # First the pods: without their node nobody would confirm their end.
             chosen = f"--field-selector=spec.nodeName={name}"
-            kubectl("delete", "pods", "-A", chosen, "--timeout=30s", check=False)
+            kubectl("delete", "pods", "-A", chosen, "--timeout=600s", check=False)
         kubectl("delete", "node", "--ignore-not-found", *names)
         processes.stop(NAME)
 

@@ -16,6 +16,8 @@ STOP_TIMEOUT_S = 15.0
 POLL_S = 0.1
 # Processes that this very interpreter started: it must reap them when they end, and they outlive it.
 _children: dict[str, subprocess.Popen[bytes]] = {}
+# Of Go's programs: with its own 100, half of the API server's processor time was collection (measured).
+FEWER_COLLECTIONS = {"GOGC": "400"}
 
 
 def _pid_file(name: str) -> Path:
@@ -40,7 +42,7 @@ def start(name: str, command: Sequence[str], *, env: dict[str, str] | None = Non
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env={**os.environ, **(env or {})},
+            env={**FEWER_COLLECTIONS, **os.environ, **(env or {})},
         )
     _children[name] = process
     _pid_file(name).write_text(f"{process.pid} {start_time(process.pid)}")

@@ -12,7 +12,7 @@ from cluster.node.say import NodeError
 
 NAME = "containerd"
 PAUSE_IMAGE = "localhost/facedb-pause:1"
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 300.0
 _CONFIG = """version = 3
 root = "{state}/containerd"
 state = "{state}/containerd-run"

@@ -24,7 +24,7 @@ SNAPSHOT_CLASS = "facedb-csi"
 PLUGIN = "csi"
 # In the order in which they are ended.
 NAMES = ("csi-provisioner", "csi-snapshotter", "snapshot-controller", PLUGIN)
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 300.0
 _API = ("csi", "github.com/kubernetes-csi/external-snapshotter/client/v8")
 _CRDS = ("volumesnapshotclasses", "volumesnapshotcontents", "volumesnapshots")
 
@@ -48,7 +48,7 @@ def start(kubectl: Kubectl) -> None:
     kubectl(
         "wait",
         "--for=condition=Established",
-        "--timeout=30s",
+        "--timeout=600s",
         *(f"crd/{n}.snapshot.storage.k8s.io" for n in _CRDS),
     )
     objects = [csi_driver(), storage_class(), storage_class(limited=True), snapshot_class()]

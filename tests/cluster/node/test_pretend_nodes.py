@@ -27,7 +27,7 @@ def kubernetes() -> Iterator[Kubernetes]:
     found.ensure_namespace(NAMESPACE)
     with pretend_nodes.pretending(found.kubectl, NODES):
         yield found
-        found.kubectl("delete", "namespace", NAMESPACE, "--timeout=60s")
+        found.kubectl("delete", "namespace", NAMESPACE, "--timeout=600s")
 
 
 def _budget(least: int) -> dict[str, Any]:
@@ -84,5 +84,5 @@ def test_a_drain_waits_for_the_budget_and_moves_the_pods_when_it_may(kubernetes:
     assert places() == list(NODES)
     kubernetes.apply(_budget(1))
     wait_until(lambda: disruptions() == 1, "the budget to allow one", timeout_s=30)
-    kubernetes.kubectl(*drain, "--timeout=60s")
+    kubernetes.kubectl(*drain, "--timeout=600s")
     wait_until(lambda: places() == [NODES[1]] * 2, "both pods on the other node", timeout_s=60)
