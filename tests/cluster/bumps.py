@@ -11,7 +11,7 @@ from cluster.shelf import Shelf
 from cluster.world_of_one import Database
 from release_server import ReleaseServer
 
-ROLLOUT = {"strategy": "Rolling", "drain": "1s", "progressDeadline": "5m", "bake": "0s"}
+ROLLOUT = {"strategy": "Rolling", "drain": "1s", "progressDeadline": "10m", "bake": "0s"}
 RETRY = "facedb.dev/retry"
 
 

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 # An example's storage class → the node's.
 CLASSES = {"local-path": "facedb-local", "csi-fast": "facedb-csi"}
-LONGEST_WAIT = {"pause": "3s", "bake": "3s", "drain": "3s", "progressDeadline": "4m"}
+LONGEST_WAIT = {"pause": "3s", "bake": "3s", "drain": "3s", "progressDeadline": "10m"}
 LITTLE = {"requests": {"cpu": "50m", "memory": "256Mi"}}
 MODELS_CLAIM, MODELS_PATH = "models-by-hand", "facedb"
 

@@ -68,7 +68,7 @@ class Stage:
                 "resources": {"requests": {"cpu": "50m", "memory": "256Mi"}},
                 **sidecar,
             },
-            "rollout": {"strategy": "Rolling", "drain": "5s", "progressDeadline": "3m"},
+            "rollout": {"strategy": "Rolling", "drain": "5s", "progressDeadline": "10m"},
         }
 
 

@@ -28,7 +28,7 @@ def metrics(tmp_path_factory: pytest.TempPathFactory, fdb: Database) -> Iterator
 
 def rollout(*checks: dict[str, Any], **more: Any) -> dict[str, Any]:
     """``spec.rollout`` with these checks."""
-    return {"strategy": "Rolling", "drain": "2s", "progressDeadline": "90s", "checks": list(checks), **more}
+    return {"strategy": "Rolling", "drain": "2s", "progressDeadline": "10m", "checks": list(checks), **more}
 
 
 def over(url: str, **bounds: float) -> dict[str, Any]:

@@ -115,7 +115,7 @@ _CHECK = {"name": "own", "job": {"command": ["python", "-c", "print('fine')"]}}
 
 def _serve(fdb: Database, version: str | None, expected: str, **more: Any) -> None:
     two = {**fdb.stage.spec(fdb.server, version)["sidecar"], "replicas": 2}
-    rollout = {"strategy": "Rolling", "drain": "2s", "progressDeadline": "5m", "checks": [_CHECK]}
+    rollout = {"strategy": "Rolling", "drain": "2s", "progressDeadline": "10m", "checks": [_CHECK]}
     fdb.apply(version, **{"sidecar": two, "rollout": rollout, "storage": _STORAGE, **more})
     wait_until(lambda: _serves(fdb, expected), f"{expected} to serve", timeout_s=400, tell=fdb.describe)
 

@@ -31,7 +31,7 @@ __all__ = ["browser", "context", "open_page", "page", "watched"]
 
 pytestmark = pytest.mark.cluster
 
-ROLLOUT = {"strategy": "Rolling", "drain": "1s", "progressDeadline": "5m", "bake": "0s"}
+ROLLOUT = {"strategy": "Rolling", "drain": "1s", "progressDeadline": "10m", "bake": "0s"}
 # A quarter of a megabyte, for as long as some looks.
 SLOW = 40_000
 ROLLOUT_MS = 180_000
