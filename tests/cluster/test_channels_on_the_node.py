@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -40,8 +41,27 @@ def test_the_volume_is_as_large_as_the_source_says(following: Database) -> None:
     assert following.status()["available"]["size"] > 0
 
 
-def test_a_newer_version_is_taken_at_once_where_that_is_the_policy(following: Database) -> None:
-    follow(following, f"<{THIRD}", policy="Automatic")
+def test_a_newer_version_soaks_for_as_long_as_the_channel_says(following: Database) -> None:
+    follow(following, f"<{THIRD}", policy="Automatic", soak="2d")
+    told = following.wait("UpdateAvailable", "True", "Soaking")
+    assert f"{SECOND} is available. It soaks until" in told["message"]
+    assert following.status()["active"]["version"] == FIRST
+
+
+def test_a_newer_version_waits_for_the_window(following: Database) -> None:
+    # Closed today, whichever zone the day is told by.
+    days = [(datetime.now(UTC) + timedelta(days=ahead)).strftime("%a") for ahead in (2, 3)]
+    window = {"days": days, "start": "02:30", "duration": "3h", "timeZone": "Europe/Berlin"}
+    follow(following, f"<{THIRD}", policy="Automatic", window=window)
+    told = following.wait("UpdateAvailable", "True", "OutsideWindow")
+    assert f"{SECOND} is available. The window opens" in told["message"]
+    assert following.status()["active"]["version"] == FIRST
+
+
+def test_a_newer_version_is_taken_at_once_where_that_is_the_policy_and_the_window_is_open(
+    following: Database,
+) -> None:
+    follow(following, f"<{THIRD}", policy="Automatic", window={"duration": "24h"})
     following.wait_taken(SECOND)
     assert following.status()["desired"]["resolvedFrom"] == f"<{THIRD}"
 

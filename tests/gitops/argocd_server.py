@@ -20,9 +20,9 @@ from api_server import ApiServer
 from cluster.debian import unpacked
 from cluster.node import binaries, go_modules
 from gitops.children import Children
-from gitops.played_cluster import NAMESPACE
 from go_server import free_port
 from operator_process import until
+from played_cluster import NAMESPACE
 
 ARGOCD_NAMESPACE, APP = "argocd", "faces"
 IN_CLUSTER = "https://kubernetes.default.svc"

@@ -20,9 +20,9 @@ import yaml
 from api_server import ApiServer
 from cluster.node import binaries, go_modules
 from gitops.children import Children
-from gitops.played_cluster import NAME, NAMESPACE
 from go_server import free_port
 from operator_process import until
+from played_cluster import NAME, NAMESPACE
 from release_server import ReleaseServer
 
 SOURCE = f"/apis/source.toolkit.fluxcd.io/v1/namespaces/{NAMESPACE}/gitrepositories"

@@ -13,8 +13,8 @@ import pytest
 from gitops.argocd_cm import config_map
 from gitops.argocd_server import ArgoCd, argocd
 from gitops.git_folder import GitFolder
-from gitops.played_cluster import NAME, NAMESPACE, PlayedCluster, manifest, playing
 from operator_process import until
+from played_cluster import NAME, NAMESPACE, PlayedCluster, manifest, playing
 
 pytestmark = pytest.mark.cluster
 

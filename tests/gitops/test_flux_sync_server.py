@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from gitops.flux_server import Flux, flux
-from gitops.played_cluster import PlayedCluster, manifest, playing
 from operator_process import until
+from played_cluster import PlayedCluster, manifest, playing
 
 pytestmark = pytest.mark.cluster
 

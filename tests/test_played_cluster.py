@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from gitops.played_cluster import wait_started
+from played_cluster import wait_started
 
 
 class Played(threading.Event):

@@ -26,19 +26,23 @@ Body = dict[str, Any]
 
 
 class Spoiler(Pretender):
-    """Pods of a spoilt version serve other bytes than those that were fetched.
+    """Pods of a spoilt version serve other bytes than those that were fetched; some take their time to load.
 
     Attributes:
         spoilt: such versions.
+        loading: versions whose pods are not ready yet.
     """
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)
         self.spoilt: set[str] = set()
+        self.loading: set[str] = set()
 
     async def _ready(self, request: web.Request) -> web.Response:
         answer = await super()._ready(request)
         told = json.loads(answer.text or "")
+        if told.get("version") in self.loading:
+            return web.json_response({"ready": False, "state": "loading"}, status=503)
         if told.get("version") in self.spoilt:
             told["digest"] = f"sha256:{'f' * 64}"
         return web.json_response(told, status=answer.status)
@@ -51,30 +55,32 @@ class PlayedCluster:
         api: the API server.
         operator: its process.
         spoilt: versions whose pods serve the wrong bytes.
+        loading: versions whose pods are not ready yet.
     """
 
     def __init__(self, api: ApiServer, operator: OperatorProcess, pretender: Spoiler) -> None:
         self.api = api
         self.operator = operator
         self.spoilt = pretender.spoilt
+        self.loading = pretender.loading
         self._pretender = pretender
 
-    def comes(self, version: str) -> None:
+    def comes(self, version: str, name: str = NAME) -> None:
         """Jobs fetch this version from now on."""
-        self._pretender.versions[NAME] = version
+        self._pretender.versions[name] = version
 
-    def read(self) -> Body:
+    def read(self, name: str = NAME) -> Body:
         """The database."""
         found: Body = json.loads(
             self.api.kubectl(
-                "-n", NAMESPACE, "get", "fdb", NAME, "-o", "json", "--show-managed-fields"
+                "-n", NAMESPACE, "get", "fdb", name, "-o", "json", "--show-managed-fields"
             ).stdout
         )
         return found
 
-    def ready(self) -> tuple[str, str]:
+    def ready(self, name: str = NAME) -> tuple[str, str]:
         """Status and reason of the condition Ready; of a spec that was looked at."""
-        body = self.read()
+        body = self.read(name)
         status = body.get("status") or {}
         if status.get("observedGeneration") != body["metadata"]["generation"]:
             return "", ""
@@ -91,18 +97,18 @@ class PlayedCluster:
 
 
 @contextmanager
-def playing(folder: Path) -> Iterator[PlayedCluster]:
-    """Start everything; end it afterwards."""
+def playing(folder: Path, **settings: str) -> Iterator[PlayedCluster]:
+    """Start everything, the operator with these settings; end it afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     with ApiServer(folder / "api") as api:
         install(api)
         api.kubectl("create", "namespace", NAMESPACE)
-        with _pretending(api) as pretender, OperatorProcess(api, folder) as operator:
+        with _pretending(api) as pretender, OperatorProcess(api, folder, **settings) as operator:
             until(operator.leads, "the operator leads")
             yield PlayedCluster(api, operator, pretender)
 
 
-def manifest(version: str, **spec: Any) -> Body:
+def manifest(version: str, name: str = NAME, **spec: Any) -> Body:
     """The database as it stands in Git: as people write it, without what the API server fills in."""
     body = database(1, version)
     # Replicas are left to the API server's default, or an autoscaler.
@@ -110,7 +116,7 @@ def manifest(version: str, **spec: Any) -> Body:
     more = {"rollout": {"bake": "0s", "drain": "0s", "progressDeadline": "30s"}, **spec}
     return {
         **body,
-        "metadata": {"name": NAME, "namespace": NAMESPACE, "labels": {"team": "media"}},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": {"team": "media"}},
         "spec": {**body["spec"], **more},
     }
 
