@@ -10,19 +10,27 @@ from cluster.node import binaries
 from cluster.node.layout import BRIDGE, NETWORK_NAME, NODE_IP, POD_NETWORK, state_dir
 from cluster.node.say import NodeError
 
+# A bridge without an address of its own takes its lowest port's, another one as pods come and go: what pods
+# send to the address that they knew is lost until they ask again. Locally administered (IEEE 802).
+BRIDGE_MAC = "02:fa:ce:db:00:01"
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 
 
 def make_bridge() -> None:
     """Create the bridge with the node's address, before the kubelet looks for that address."""
     if not Path("/sys/class/net", BRIDGE).exists():
-        _run("ip", "link", "add", BRIDGE, "type", "bridge")
+        add_bridge()
     prefix = POD_NETWORK.rpartition("/")[2]
     _run("ip", "addr", "replace", f"{NODE_IP}/{prefix}", "dev", BRIDGE)
     _run("ip", "link", "set", BRIDGE, "up")
     # Packets go from pod to Service to pod through this machine.
     (state_dir() / "ip_forward").write_text(_FORWARDING.read_text())
     _FORWARDING.write_text("1")
+
+
+def add_bridge() -> None:
+    """The bridge alone, whose MAC address never moves."""
+    _run("ip", "link", "add", BRIDGE, "address", BRIDGE_MAC, "type", "bridge")
 
 
 def write_cni_config() -> Path:
