@@ -202,6 +202,7 @@ def test_scaling_is_followed_and_sleep_keeps_every_volume(database: Database) ->
 
 def test_what_is_suspended_keeps_its_pods_and_volumes_whatever_the_spec_asks(database: Database) -> None:
     serve(database, SECOND, 1)
+    wait_until(lambda: len(uids(database, "pods")) == 1, "the other pods to be gone", timeout_s=60)
     sidecar = sidecar_of(database)
     kept = uids(database, "pvc"), uids(database, "pods")
     database.apply(FIRST, suspend=True, sidecar=sidecar, rollout=ROLLOUT)
