@@ -56,7 +56,8 @@ class World:
         fetches: version → what its fetch Job says, None for a Job that dies without a word.
         answers: Deployment → what its pods say once they have loaded; None for never.
         lookups: what was wanted → what the lookup Job says, None for a Job that dies without a word.
-        checked: a check's Job → whether it ends well; None for one that never ends.
+        checked: a check's Job → whether it ends well; None for one that never ends, words for one whose
+            pod is taken away.
         snaps: a snapshot → whether it becomes ready, or the driver's error.
         binds: a claim that is made from a snapshot → whether it can be.
         cluster: what the cluster can do.
@@ -72,7 +73,7 @@ class World:
     fetches: Callable[[str], Outcome | None] = good_fetch
     answers: Callable[[Workload], Answer | None] = good_answer
     lookups: Callable[[str], Outcome | None] = found_lookup
-    checked: Callable[[CheckRun], bool | None] = lambda _: True
+    checked: Callable[[CheckRun], bool | str | None] = lambda _: True
     snaps: Callable[[Snapshot], bool | str] = lambda _: True
     binds: Callable[[Claim], bool] = lambda _: True
     cluster: Cluster = field(default_factory=Cluster)
@@ -253,8 +254,11 @@ class World:
         well = self.checked(run)
         late = self.now - run.started_at >= timedelta(seconds=FETCH_S)
         if run.state is JobState.RUNNING and late and well is not None:
-            state = JobState.SUCCEEDED if well else JobState.FAILED
-            self.checks[run.name] = replace(run, state=state, message="as it was told")
+            state = JobState.SUCCEEDED if well is True else JobState.FAILED
+            died = well if isinstance(well, str) else ""
+            self.checks[run.name] = replace(
+                run, state=state, message="as it was told", finished_at=self.now, died=died
+            )
 
     def _advance_workload(self, work: Workload) -> None:
         mine = [p for p in self.pods.values() if p.revision_key == work.revision_key]

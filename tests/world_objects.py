@@ -115,7 +115,8 @@ def new_lookup(db: FaceDatabase, step: StartLookup, now: datetime) -> FetchJob:
 def new_check(db: FaceDatabase, step: StartCheck, now: datetime) -> CheckRun:
     """A check's Job that has just been created."""
     meta = objects.check_job(db, step)["metadata"]
-    return CheckRun(meta["name"], step.check.name, step.key, JobState.RUNNING, now, "")
+    name, attempt = meta["name"], int(meta["annotations"][names.ATTEMPT_ANNOTATION])
+    return CheckRun(name, step.check.name, step.key, JobState.RUNNING, now, "", attempt=attempt)
 
 
 def new_snapshot(db: FaceDatabase, step: CreateSnapshot, now: datetime) -> Snapshot:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from facedb_operator import names
 from facedb_operator.facts import CheckRun, FetchJob, JobState, Progress, Verified
+from facedb_operator.observe.findings import with_words
 from facedb_operator.observe.readings import (
     JOB_NAME_LABEL,
     Worker,
@@ -21,9 +22,9 @@ from facedb_operator.observe.readings import (
     read_storage_class,
     read_worker,
     read_workload,
-    with_words,
     with_worker,
 )
+from facedb_operator.record import parse_time
 from world_objects import outcome
 
 AT = "2026-11-21T04:00:00Z"
@@ -153,6 +154,63 @@ def test_a_check_says_why_it_failed(pod: str | None, message: str) -> None:
     state = {"terminated": {"message": pod}}
     found = with_words(check, worker(phase="Failed", **pod_status(state=state)) if pod else None)
     assert (found.check, found.key, found.state, found.message) == ("recall", "k1", JobState.FAILED, message)
+
+
+EVICTED = {"reason": "Evicted", "message": "The node was low on memory."}
+BY_ITSELF = pod_status(state={"terminated": {"reason": "Error", "exitCode": 1, "message": "no face found"}})
+TOLD_TO_STOP = pod_status(state={"terminated": {"reason": "Error", "exitCode": 143}})
+UNKNOWN = pod_status(state={"terminated": {"reason": "ContainerStatusUnknown", "exitCode": 137}})
+DISRUPTED = [{"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"}]
+
+
+@pytest.mark.parametrize(
+    ("pod", "died"),
+    [
+        pytest.param({"phase": "Failed", **BY_ITSELF}, "", id="it failed by itself"),
+        pytest.param({"phase": "Failed", **EVICTED}, "Evicted: The node was low on memory.", id="evicted"),
+        pytest.param(
+            {"phase": "Failed", **TOLD_TO_STOP, "conditions": DISRUPTED}, "Error, exit code 143", id="drained"
+        ),
+        pytest.param(
+            {"phase": "Running", "conditions": DISRUPTED}, "its pod was killed or evicted", id="going"
+        ),
+        pytest.param(
+            {"phase": "Failed", **UNKNOWN}, "ContainerStatusUnknown, exit code 137", id="lost with its node"
+        ),
+        pytest.param(None, "its pod was killed or evicted", id="gone"),
+    ],
+)
+def test_a_check_has_found_nothing_when_its_pod_was_taken_away(pod: dict[str, Any] | None, died: str) -> None:
+    why = "Job has reached the specified backoff limit"
+    check = read_job(raw("j", "check", status=ended("Failed", reason="BackoffLimitExceeded", message=why)))
+    assert isinstance(check, CheckRun)
+    assert with_words(check, worker(**pod) if pod else None).died == died
+
+
+def test_a_check_that_took_too_long_has_failed_though_its_pod_is_gone() -> None:
+    check = read_job(raw("j", "check", status=ended("Failed", reason="DeadlineExceeded", message="too slow")))
+    assert isinstance(check, CheckRun)
+    for pod in (None, worker(phase="Running", conditions=DISRUPTED)):
+        found = with_words(check, pod)
+        assert (found.died, found.message) == ("", "too slow")
+
+
+def test_a_check_that_runs_or_ended_well_has_not_died() -> None:
+    for status in ({}, ended("Complete")):
+        check = read_job(raw("j", "check", status=status))
+        assert isinstance(check, CheckRun)
+        assert with_words(check, None).died == ""
+
+
+def test_a_check_tells_which_attempt_it_is_also_one_of_an_older_operator() -> None:
+    body = raw("j", "check", status=ended("Failed"))
+    older = read_job(body)
+    body["metadata"]["annotations"] = {names.ATTEMPT_ANNOTATION: "3"}
+    newer = read_job(body)
+    assert isinstance(older, CheckRun)
+    assert isinstance(newer, CheckRun)
+    assert (older.attempt, newer.attempt) == (1, 3)
+    assert newer.finished_at == parse_time(AT)
 
 
 def test_a_storage_class_tells_who_makes_its_volumes_and_when() -> None:

@@ -202,7 +202,10 @@ class Pod:
 
 @dataclass(frozen=True)
 class CheckRun:
-    """A Job of ``rollout.checks``: one check of one revision at one moment of its rollout."""
+    """A Job of ``rollout.checks``: one check of one revision at one moment of its rollout.
+
+    ``died`` says how its pod was taken away, for a Job that failed before the check had found anything.
+    """
 
     name: str
     check: str
@@ -211,6 +214,9 @@ class CheckRun:
     started_at: datetime
     message: str
     deleting: bool = False
+    attempt: int = 1
+    finished_at: datetime | None = None
+    died: str = ""
 
 
 @dataclass(frozen=True)

@@ -192,9 +192,9 @@ def lookup_job(database: str, key: str, attempt: int) -> str:
     return f"{database}-lookup-{key}-{attempt}"
 
 
-def check_job(database: str, key: str) -> str:
-    """The Job of one check at one moment."""
-    return f"{database}-check-{key}"
+def check_job(database: str, key: str, attempt: int) -> str:
+    """The Job of one attempt at one check at one moment."""
+    return f"{database}-check-{key}-{attempt}"
 
 
 def workload(database: str, version: str, revision_key: str) -> str:

@@ -114,12 +114,14 @@ class StartCheck:
     Attributes:
         key: stands for the check, the revision and the moment of its rollout.
         pod_ip: of a pod of the revision.
+        attempt: from 1; another one is made where the pod of the last was taken away.
     """
 
     check: JobCheck
     key: str
     revision_key: str
     pod_ip: str
+    attempt: int = 1
 
 
 @dataclass(frozen=True)

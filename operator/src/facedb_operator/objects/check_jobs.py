@@ -20,10 +20,10 @@ def check_job(db: FaceDatabase, step: StartCheck) -> Manifest:
     for place, url in places.items():
         command = [word.replace(place, url) for word in command]
     work = Work(
-        name=names.check_job(db.name, step.key),
+        name=names.check_job(db.name, step.key, step.attempt),
         component=Component.CHECK,
         key=step.key,
-        notes={names.CHECK_ANNOTATION: step.check.name},
+        notes={names.CHECK_ANNOTATION: step.check.name, names.ATTEMPT_ANNOTATION: str(step.attempt)},
         command=tuple(command),
         env=tuple(dict(each) for each in step.check.env),
         mounts=(),

@@ -21,8 +21,9 @@ from facedb_operator.observe.access import Access
 from facedb_operator.observe.answers import Answers, Fetch
 from facedb_operator.observe.attention import Attention, past_claims, past_jobs
 from facedb_operator.observe.cluster import cluster_of
+from facedb_operator.observe.findings import with_words
 from facedb_operator.observe.freshness import Freshness
-from facedb_operator.observe.readings import Worker, read_progress, with_words, with_worker
+from facedb_operator.observe.readings import Worker, read_progress, with_worker
 from facedb_operator.observe.store import Entry, Key, Store
 from facedb_operator.observe.volumes import Volumes, waits
 from facedb_operator.observe.watching import Watches
@@ -79,6 +80,7 @@ class Observer:
         progress = self._progress.get(key, {})
         jobs = _facts(self._store.of(kinds.JOB, key))
         fetches = past_jobs((j for j in jobs if isinstance(j, FetchJob)), now)
+        checks = past_jobs((j for j in jobs if isinstance(j, CheckRun)), now)
         return Observed(
             now=now,
             since=self._attention.since(key, now),
@@ -88,7 +90,7 @@ class Observer:
                 self._volumes.told(key, with_worker(j, workers.get(j.name), progress.get(j.name)))
                 for j in fetches
             ),
-            checks=tuple(with_words(j, workers.get(j.name)) for j in jobs if isinstance(j, CheckRun)),
+            checks=tuple(with_words(c, workers.get(c.name)) for c in checks),
             workloads=tuple(d.work for d in _facts(self._store.of(kinds.DEPLOYMENT, key))),
             pods=tuple(self._pod(db, entry) for entry in self._serving(key)),
             service_key=next(iter(_facts(self._store.of(kinds.SERVICE, key))), None),

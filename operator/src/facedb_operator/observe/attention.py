@@ -7,8 +7,9 @@ the machine slept or its clock was set ahead, nothing could come further, and no
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
-from facedb_operator.facts import Claim, FetchJob
+from facedb_operator.facts import CheckRun, Claim, FetchJob
 from facedb_operator.observe.store import Key
 
 # At rest there is a pass in each minute.
@@ -16,6 +17,8 @@ LONGEST_GAP = timedelta(minutes=3)
 # Clocks of nodes differ by less. What lies further ahead was told before a clock was set back.
 SKEW = timedelta(minutes=10)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+_Job = TypeVar("_Job", FetchJob, CheckRun)
 
 
 class Attention:
@@ -37,7 +40,7 @@ class Attention:
         self._looks.pop(key, None)
 
 
-def past_jobs(jobs: Iterable[FetchJob], now: datetime) -> list[FetchJob]:
+def past_jobs(jobs: Iterable[_Job], now: datetime) -> list[_Job]:
     """The same Jobs; one that ended in the future ended long ago: nobody waits for that moment again."""
     ended, late = _LONG_AGO + timedelta(days=1), now + SKEW
     return [replace(j, finished_at=ended) if (j.finished_at or now) > late else j for j in jobs]

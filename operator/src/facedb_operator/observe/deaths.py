@@ -19,9 +19,30 @@ def death(pod: Mapping[str, Any]) -> str:
     return ""
 
 
+def taken(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod was ended by others than its own container: deleted, evicted, or lost with its node."""
+    status = pod.get("status") or {}
+    ends = ((c.get("state") or {}).get("terminated") or {} for c in status.get("containerStatuses") or ())
+    told = [c["type"] for c in status.get("conditions") or () if c.get("status") == "True"]
+    # Set where the API, the scheduler, a taint or the kubelet ends a pod.
+    # https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions
+    disrupted = "DisruptionTarget" in told or bool(status.get("reason"))
+    unknown = any(end.get("reason") == "ContainerStatusUnknown" for end in ends)
+    return disrupted or unknown or bool(pod["metadata"].get("deletionTimestamp"))
+
+
+def lost_pod(job: Mapping[str, Any]) -> str:
+    """What to say of a failed Job whose pod is gone; empty where the Job took too long, which is its end."""
+    found = _failure(job)
+    return "its pod was killed or evicted" if found and found.get("reason") != "DeadlineExceeded" else ""
+
+
 def why_ended(job: Mapping[str, Any]) -> str:
     """Why a Job failed, in its controller's words; empty unless it failed."""
-    for condition in (job.get("status") or {}).get("conditions") or ():
-        if condition.get("status") == "True" and condition["type"] == "Failed":
-            return str(condition.get("message") or condition.get("reason") or "")
-    return ""
+    found = _failure(job)
+    return str(found.get("message") or found.get("reason") or "")
+
+
+def _failure(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: list[Mapping[str, Any]] = list((job.get("status") or {}).get("conditions") or ())
+    return next((c for c in found if c.get("status") == "True" and c["type"] == "Failed"), {})

@@ -20,7 +20,7 @@ from facedb_operator.facts import (
     Workload,
 )
 from facedb_operator.names import Component
-from facedb_operator.observe.deaths import death, why_ended
+from facedb_operator.observe.deaths import death, lost_pod, taken, why_ended
 from facedb_operator.record import parse_time
 from facedb_release.outcome import Outcome
 
@@ -43,6 +43,7 @@ class Worker:
     said: str
     blocked: str | None
     died: str
+    taken: bool
 
 
 @dataclass(frozen=True)
@@ -159,17 +160,20 @@ def read_fetch(raw: Body, component: Component) -> FetchJob:
 
 
 def read_check(raw: Body) -> CheckRun:
-    """A Job of ``rollout.checks``; until its pod speaks, the message is the Job's own."""
-    meta = raw["metadata"]
-    ended = _ended(raw)
+    """A Job of ``rollout.checks``; until its pod speaks, the words are the Job's own."""
+    meta, ended = raw["metadata"], _ended(raw)
+    notes = meta.get("annotations") or {}
     return CheckRun(
         name=meta["name"],
-        check=(meta.get("annotations") or {}).get(names.CHECK_ANNOTATION, ""),
+        check=notes.get(names.CHECK_ANNOTATION, ""),
         key=meta["labels"].get(names.KEY_LABEL, ""),
         state=ended[0] if ended else JobState.RUNNING,
         started_at=_created(raw),
         message=why_ended(raw),
         deleting=_deleting(raw),
+        attempt=int(notes.get(names.ATTEMPT_ANNOTATION, "1")),
+        finished_at=ended[1] if ended else None,
+        died=lost_pod(raw),
     )
 
 
@@ -186,6 +190,7 @@ def read_worker(raw: Body) -> Worker:
         said=_said(raw),
         blocked=_blocked(raw),
         died=death(raw),
+        taken=taken(raw),
     )
 
 
@@ -194,13 +199,6 @@ def with_worker(job: FetchJob, worker: Worker | None, progress: Progress | None)
     if worker is None:
         return job
     return replace(job, outcome=worker.outcome, blocked=worker.blocked, progress=progress, died=worker.died)
-
-
-def with_words(check: CheckRun, worker: Worker | None) -> CheckRun:
-    """A check and what its pod said at its end, or why the pod cannot start."""
-    outcome = worker.outcome if worker else None
-    said = outcome.message if outcome else (worker.said or worker.blocked) if worker else None
-    return replace(check, message=said) if said else check
 
 
 def read_key(raw: Body) -> str:

@@ -3,21 +3,24 @@
 Recall and latency are read from what pods answer, of every pod and before it takes traffic. The others are
 Jobs: before the first pod takes traffic, after the pause of each step of a canary, and at the end of the
 bake, when there is something to measure. A Job's key stands for the check, the revision, the moment and the
-retry token, so that it is made once.
+retry token, so that it is made once. Where its pod was taken away before it had found anything, as when a
+node is drained, it is made again.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 
 from facedb_operator import names
 from facedb_operator.facts import CheckRun, JobState, Observed, Workload
 from facedb_operator.plan.pods import Goal, good_pods
+from facedb_operator.plan.retries import retry_delay
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.spec.rollout import Check, JobCheck, LatencyCheck, RecallCheck, When
 from facedb_operator.steps import DeleteJob, StartCheck, Step
 
 BEFORE, BAKE = "before traffic", "bake"
+MOST_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,18 @@ def due(db: FaceDatabase, seen: Observed, goal: Goal, when: When, moment: str) -
     """The Jobs of this moment: what to start, and what has still to end well."""
     runs = _runs(seen)
     waits = [
-        (c, key)
+        (c, key, run)
         for c in _jobs(db, when)
         if (run := runs.get(key := _key(db, goal.revision_key, c, moment))) is None
         or run.state is not JobState.SUCCEEDED
     ]
     work = seen.workload(goal.revision_key)
-    able = [p for p in good_pods(seen, work) if p.ip] if work else []
-    new = [(c, key) for c, key in waits if key not in runs]
-    steps = tuple(StartCheck(c, key, goal.revision_key, able[0].ip or "") for c, key in new if able)
-    return Due(steps, tuple(c.name for c, _ in waits))
+    ip = next((p.ip for p in good_pods(seen, work) if p.ip), None) if work else None
+    steps: list[Step] = []
+    for check, key, run in waits:
+        if ip is not None:
+            steps += _attempt(seen, StartCheck(check, key, goal.revision_key, ip), run)
+    return Due(tuple(steps), tuple(_called(check, run) for check, _, run in waits))
 
 
 def failure(db: FaceDatabase, seen: Observed, goal: Goal, work: Workload) -> str | None:
@@ -59,8 +64,8 @@ def failure(db: FaceDatabase, seen: Observed, goal: Goal, work: Workload) -> str
     runs = _runs(seen)
     for key in _keys(db, goal.revision_key):
         run = runs.get(key)
-        if run is not None and run.state is JobState.FAILED:
-            return f"Check {run.check} failed{f': {run.message}' if run.message else ''}"
+        if run is not None and run.state is JobState.FAILED and not _found_nothing(run):
+            return f"Check {run.check} failed{f': {_said(run)}' if _said(run) else ''}"
     for pod in good_pods(seen, work):
         if pod.answer is None:
             continue
@@ -89,7 +94,31 @@ def stale_checks(db: FaceDatabase, seen: Observed) -> tuple[Step, ...]:
 
 
 def _runs(seen: Observed) -> dict[str, CheckRun]:
-    return {run.key: run for run in seen.checks if not run.deleting}
+    """The last attempt at each check."""
+    there = sorted((run for run in seen.checks if not run.deleting), key=lambda run: run.attempt)
+    return {run.key: run for run in there}
+
+
+def _attempt(seen: Observed, first: StartCheck, run: CheckRun | None) -> tuple[Step, ...]:
+    """The first attempt at a check, or another after one that has found nothing."""
+    if run is None:
+        return (first,)
+    if not _found_nothing(run) or seen.now < (run.finished_at or seen.now) + retry_delay(run.attempt):
+        return ()
+    return (replace(first, attempt=run.attempt + 1), DeleteJob(run.name))
+
+
+def _found_nothing(run: CheckRun) -> bool:
+    """Whether its pod was taken away and the check is made again: nothing is said against the release."""
+    return run.state is JobState.FAILED and bool(run.died) and run.attempt < MOST_ATTEMPTS
+
+
+def _called(check: JobCheck, run: CheckRun | None) -> str:
+    return f"{check.name}, made again ({run.died})" if run is not None and run.died else check.name
+
+
+def _said(run: CheckRun) -> str:
+    return f"it was made {run.attempt} times and found nothing ({run.died})" if run.died else run.message
 
 
 def _jobs(db: FaceDatabase, when: When) -> list[JobCheck]:

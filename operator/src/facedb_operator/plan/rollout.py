@@ -108,10 +108,22 @@ def _afresh(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan | None:
 
 
 def _hold(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk) -> checks.Due:
-    """The checks before the first pod of the goal takes traffic."""
-    if walk.accepted:
+    """The checks before the first pod of the goal takes traffic; once one did, none of them is made again."""
+    if walk.accepted or _let_in(seen, goal, walk):
         return checks.Due()
     return checks.due(db, seen, goal, When.BEFORE_TRAFFIC, checks.BEFORE)
+
+
+def _let_in(seen: Observed, goal: Goal, walk: Walk) -> bool:
+    """Whether the goal was let into traffic: a check whose Job is lost, or changed, must not take it out."""
+    work = seen.workload(goal.revision_key)
+    if work is None:
+        return False
+    if not work.gated:
+        # Its first pod takes traffic as soon as it is ready: only the second one has waited for the checks.
+        return work.replicas > 1
+    served = walk.step > 0 or walk.step_since is not None or walk.alone_since is not None
+    return served or in_traffic(seen, work) > 0
 
 
 def _late_checks(db: FaceDatabase, seen: Observed, goal: Goal, walk: Walk) -> checks.Due:

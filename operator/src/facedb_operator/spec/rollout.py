@@ -28,7 +28,7 @@ class OnFailure(Enum):
 
 
 class When(Enum):
-    """When a check is made: of a pod before it takes traffic; while a canary step waits; during the bake."""
+    """When a check is made: before the first pod takes traffic; while a canary step waits; in the bake."""
 
     BEFORE_TRAFFIC = "BeforeTraffic"
     STEP = "Step"
