@@ -10,12 +10,16 @@ import pytest
 
 from cluster.prometheus import prometheus
 from cluster.stage import FIRST, SECOND
+from cluster.waiting import wait_until
 from cluster.world_of_one import Database
 
 pytestmark = pytest.mark.cluster
 
 NOT_FOUND = {"name": "lost", "http": {"url": "{pod}/no-such-page", "status": 200}}
 BROKEN_JOB = {"name": "own", "job": {"command": ["python", "-c", "raise SystemExit('no face was found')"]}}
+
+# Long enough for somebody to delete its pod.
+SLOW_JOB = {"name": "slow", "job": {"command": ["python", "-c", "import time; time.sleep(10)"]}}
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +82,20 @@ def test_a_release_that_passes_every_check_serves(serving: Database, metrics: st
         ),
     )
     serving.wait_serving(SECOND)
+
+
+@pytest.mark.fault("check's pod is evicted, or deleted")
+def test_a_check_whose_pod_is_deleted_is_made_again_and_the_release_serves(serving: Database) -> None:
+    kubernetes, here = serving.place.kubernetes, serving.namespace
+
+    def running() -> str:
+        found = kubernetes.items("pods", here, "app.kubernetes.io/component=check")
+        names = [p["metadata"]["name"] for p in found if p["status"].get("phase") == "Running"]
+        return names[0] if names else ""
+
+    serving.apply(FIRST, rollout=rollout(SLOW_JOB))
+    pod = wait_until(running, "the check's pod", timeout_s=60, tell=serving.describe)
+    kubernetes.kubectl("delete", "pod", pod, "-n", here, "--grace-period=1", "--wait=false")
+    told = serving.wait_message("Ready", "made again")
+    assert told["reason"] == "Checking"
+    serving.wait_taken(FIRST)
