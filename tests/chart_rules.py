@@ -66,7 +66,9 @@ class Recorder:
         self.manifests: list[dict[str, Any]] = []
         self.created: set[str] = set()
 
-    async def apply(self, kind: Kind, manifest: dict[str, Any], sub: str = "") -> dict[str, Any]:
+    async def apply(
+        self, kind: Kind, manifest: dict[str, Any], sub: str = "", *, force: bool = True
+    ) -> dict[str, Any]:
         """A server-side apply: of something that may be new, unless it is a subresource."""
         self._note(kind, sub, "patch", *(() if sub else ("create",)))
         if not sub:

@@ -24,7 +24,9 @@ class Kube:
         self.notes = notes
         self.applied: list[str] = []
 
-    async def apply(self, kind: kinds.Kind, manifest: dict[str, Any], sub: str = "") -> dict[str, Any]:
+    async def apply(
+        self, kind: kinds.Kind, manifest: dict[str, Any], sub: str = "", *, force: bool = True
+    ) -> dict[str, Any]:
         self.applied.append(kind.name)
         meta = {**manifest["metadata"], "resourceVersion": "7"}
         meta["annotations"] = {**(meta.get("annotations") or {}), **self.notes}

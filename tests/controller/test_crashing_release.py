@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rollout_stories import A, B, pods_of, say, serving_a, wait
+from rollout_stories import A, B, C, pods_of, say, serving_a, until, wait
 from world import World
 
 
@@ -52,6 +52,20 @@ def test_the_release_before_takes_over_and_the_crashing_one_is_not_tried_again(
     assert "exit code 139" in bad["message"]
     assert world.status["lastGood"]["version"] == A
     assert world.status["history"][-1]["outcome"] == "RolledBack"
+
+
+def test_the_one_that_takes_over_has_served_before(spec: dict[str, Any]) -> None:
+    world = serving_b({**spec, "storage": {**spec["storage"], "keep": 3}})
+    world.apply(version=C)
+    until(world, "RollingOut")
+    world.apply(version=B)
+    world.settle()
+    assert world.serving() == [B]
+    assert any(claim.version == C and claim.verified for claim in world.claims.values())
+    crashing(world, B)
+    wait(world, 60)
+    assert world.serving() == [A]
+    assert world.status["lastGood"]["version"] == A
 
 
 @pytest.mark.parametrize("waits", ["1s", "10s", "20s"])

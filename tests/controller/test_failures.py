@@ -125,7 +125,7 @@ def told(world: World, error: Refusal) -> dict[str, Any]:
     fresh = status_of(db, seen, plan(db, seen))
     meta = {"name": "stash", "namespace": "default", "uid": "u-1", "generation": world.generation}
     body = {"metadata": meta, "spec": world.spec, "status": world.status}
-    new = refused_status(body, fresh, "Service stash", error.words, world.now, stalled=is_certain(error))
+    new = refused_status(body, fresh, error.told, world.now, stalled=is_certain(error))
     return {**body, "status": json.loads(json.dumps(new))}
 
 

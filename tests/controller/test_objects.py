@@ -68,6 +68,13 @@ def test_the_fetch_job_goes_where_the_sidecar_goes_but_takes_no_gpu(spec: dict[s
         assert not any("gpu" in name for name in pod["containers"][0]["resources"]["limits"])
 
 
+@pytest.mark.parametrize("named", ["nvidia.com/gpu", "nvidia.com/mig-1g.10gb", "nvidia.com/gpu.shared"])
+def test_who_names_a_gpu_or_a_part_of_one_gets_no_other(spec: dict[str, Any], named: str) -> None:
+    spec["sidecar"] |= {"device": "gpu", "resources": {"limits": {named: "2", "memory": "4Gi"}}}
+    *_, sidecar = pods(database(spec))
+    assert sidecar["containers"][0]["resources"]["limits"] == {named: "2", "memory": "4Gi"}
+
+
 def test_the_release_is_mounted_read_only_where_it_is_served(spec: dict[str, Any]) -> None:
     release, models, sidecar = pods(database(spec))
     mounts = [

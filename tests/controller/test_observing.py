@@ -117,6 +117,10 @@ FAST = VolumeKind("fast", "csi.example.com", default=True, waits_for_consumer=Tr
 SLOW = VolumeKind("slow", "local.example.com", default=False)
 SNAPS = VolumeKind("snaps", "csi.example.com", default=False)
 BEST = VolumeKind("z-snaps", "csi.example.com", default=True)
+# Another default class, made later, as k3s' own and one that was installed since.
+NEWER = VolumeKind("z-newer", "other.example.com", default=True, created="2026-11-02T00:00:00Z")
+OLDER = VolumeKind("a-older", "csi.example.com", default=True, created="2026-11-01T00:00:00Z")
+TWIN = VolumeKind("b-older", "other.example.com", default=True, created="2026-11-01T00:00:00Z")
 
 
 def storage(**raw: Any) -> Storage:
@@ -131,6 +135,12 @@ def storage(**raw: Any) -> Storage:
             storage(), [FAST], [SNAPS, BEST], True, Cluster("z-snaps", True), id="the default of two"
         ),
         pytest.param(storage(), [FAST], [SNAPS], False, Cluster(None, True), id="no snapshot API"),
+        pytest.param(
+            storage(), [OLDER, NEWER], [SNAPS], True, Cluster(None, False), id="the newer of two defaults"
+        ),
+        pytest.param(
+            storage(), [TWIN, OLDER], [SNAPS], True, Cluster("snaps", False), id="of two as old, the first"
+        ),
         pytest.param(
             storage(storageClassName="slow"),
             [FAST, SLOW],

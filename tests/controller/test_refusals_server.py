@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,6 +157,39 @@ def test_what_is_forbidden_is_told_with_the_servers_words_until_it_is_allowed(
     told = [line for line in place.warnings() if words in line["message"]]
     assert told
     assert not [line for line in place.warnings() if "exc_info" in line]
+
+
+def test_a_service_of_somebody_else_by_that_name_is_left_alone_until_it_goes_or_is_handed_over(
+    place: Place,
+) -> None:
+    name = "db-0001"
+    port = {"port": 5000, "targetPort": 5000}
+    theirs = {"selector": {"app": "stash-sense"}, "ports": [port]}
+    meta = {"name": name, "labels": {"app": "stash-sense"}}
+    body = {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": theirs}
+    place.kubectl("create", "-f", "-", stdin=body)
+    assert place.create() == name
+    until(lambda: place.condition(name).get("reason") == "StepFailed", "the refusal is told")
+    ready = place.condition(name)
+    assert ready["message"].startswith(f"Service {name} is there already, was not made by this operator")
+    assert place.condition(name, "Stalled")["status"] == "True"
+    found = json.loads(place.kubectl("get", "service", name, "-o", "json"))
+    assert found["spec"]["selector"] == {"app": "stash-sense"}
+    assert "ownerReferences" not in found["metadata"]
+    assert found["metadata"]["labels"] == {"app": "stash-sense"}
+    # As the message says.
+    labels = names.selector_for(name)
+    assert labels in ready["message"]
+    place.kubectl("label", "service", name, *labels.split(","))
+
+    def passed() -> bool:
+        place.retry(name)
+        return place.condition(name)["reason"] == "Fetching"
+
+    until(passed, "the operator goes on")
+    found = json.loads(place.kubectl("get", "service", name, "-o", "json"))
+    assert found["metadata"]["ownerReferences"][0]["name"] == name
+    assert found["spec"]["selector"] != {"app": "stash-sense"}
 
 
 def test_in_a_namespace_that_is_being_deleted_nothing_is_complained_of(place: Place) -> None:

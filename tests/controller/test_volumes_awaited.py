@@ -85,9 +85,8 @@ def test_nobody_is_asked_at_every_pass() -> None:
 
 
 def worker(*, running: bool) -> Worker:
-    return Worker(
-        "p", "job", NOW, running=running, ended=False, outcome=None, said="", blocked=None, died=None
-    )
+    nothing: dict[str, Any] = {"ended": False, "outcome": None, "said": "", "blocked": None, "died": None}
+    return Worker("p", "job", NOW, running=running, taken=False, **nothing)
 
 
 @pytest.mark.parametrize(

@@ -127,8 +127,11 @@ def _invalid(body: Body) -> Body:
     return {**wrong, "status": invalid_status(wrong, why.value.field, why.value.why, EPOCH)}
 
 
+REFUSED = "The API server does not take Job stash-fetch: no"
+
+
 def _refused(body: Body) -> Iterator[Body]:
     """The API server does not take an object of the operator's; for now, or as things are."""
     for stalled in (False, True):
-        told = refused_status(body, body["status"], "Job stash-fetch", "no", EPOCH, stalled=stalled)
+        told = refused_status(body, body["status"], REFUSED, EPOCH, stalled=stalled)
         yield {**body, "status": told}

@@ -6,6 +6,7 @@ writer tells what it wrote, so that the next pass begins only when the store has
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -26,7 +27,7 @@ from facedb_operator.kinds import (
     Kind,
     kind_of,
 )
-from facedb_operator.kube import FAILURES, NOT_FOUND, STRATEGIC, Kube, Refusal
+from facedb_operator.kube import FAILURES, NOT_FOUND, STRATEGIC, Foreign, Kube, Refusal
 from facedb_operator.observe.store import Write
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import (
@@ -83,18 +84,19 @@ async def act(kube: Kube, db: FaceDatabase, step: Step, now: datetime) -> Writes
 
     Raises:
         AlreadyVerified: a claim that was to be made is there already.
+        Foreign: what was to be made is there already, and is somebody else's.
         ApiException, aiohttp.ClientError, TimeoutError: the API server refused or failed; the next pass
             tries again.
     """
     match step:
         case EnsureService():
-            return await apply(kube, objects.service(db))
+            return await _apply_ours(kube, db, objects.service(db))
         case EnsureAccess():
             return await apply(kube, *objects.access(db))
         case DeleteAccess():
             return await _delete_access(kube, db)
         case EnsureBudget():
-            return await apply(kube, objects.budget(db))
+            return await _apply_ours(kube, db, objects.budget(db))
         case DeleteBudget():
             return await _delete(kube, BUDGET, db, db.name)
         case EnsurePolicies():
@@ -142,6 +144,35 @@ async def apply(kube: Kube, *manifests: dict[str, Any]) -> Writes:
     """Server-side apply of whole objects that we own, one after the other."""
     writes = [_written(kind_of(each), await kube.apply(kind_of(each), each)) for each in manifests]
     return tuple(write for write in writes if write.kind not in ACCESS)
+
+
+async def _apply_ours(kube: Kube, db: FaceDatabase, manifest: dict[str, Any]) -> Writes:
+    """Server-side apply of an object whose name somebody else may have taken before.
+
+    Raises:
+        Foreign: so it is.
+    """
+    kind, name = kind_of(manifest), manifest["metadata"]["name"]
+    try:
+        return (_written(kind, await kube.apply(kind, manifest, force=False)),)
+    except Refusal as error:
+        if error.status != CONFLICT:
+            raise
+    # Others have written its selector: into theirs, or into ours. The store follows only what has our labels.
+    there: list[dict[str, Any]] = []
+    await kube.list(kind, db.namespace, there.append, fields=f"metadata.name={name}")
+    if any(not _is_ours(db, found["metadata"]) for found in there):
+        raise Foreign(kind, name, names.selector_for(db.name))
+    return await apply(kube, manifest)
+
+
+def _is_ours(db: FaceDatabase, meta: Mapping[str, Any]) -> bool:
+    """Whether an object has our labels, or had them until a policy took them away."""
+    labels = meta.get("labels") or {}
+    if (labels.get(names.MANAGED_BY_LABEL), labels.get(names.DATABASE_LABEL)) == (names.MANAGED_BY, db.name):
+        return True
+    owned = any(owner["uid"] == db.uid for owner in meta.get("ownerReferences") or ())
+    return owned or any(w.get("manager") == names.FIELD_MANAGER for w in meta.get("managedFields") or ())
 
 
 async def write_status(kube: Kube, namespace: str, name: str, status: dict[str, Any]) -> Writes:

@@ -25,6 +25,7 @@ WATCH_S = 540
 # A bookmark comes about every minute, so a connection that is quiet for longer leads nowhere.
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=WATCH_S + 60, sock_connect=5, sock_read=200)
 
+FORBIDDEN = 403
 NOT_FOUND = 404
 CONFLICT = 409
 GONE = 410
@@ -111,10 +112,15 @@ class Kube:
         finally:
             reply.close()
 
-    async def apply(self, kind: Kind, manifest: Mapping[str, Any], sub: str = "") -> Body:
-        """Server-side apply of a whole object, or of its ``sub``, under our field manager."""
+    async def apply(
+        self, kind: Kind, manifest: Mapping[str, Any], sub: str = "", *, force: bool = True
+    ) -> Body:
+        """Server-side apply of a whole object, or of its ``sub``, under our field manager.
+
+        Without ``force`` it is refused where others have written such a field with another value.
+        """
         meta = manifest["metadata"]
-        query = [("fieldManager", names.FIELD_MANAGER), ("force", "true")]
+        query = [("fieldManager", names.FIELD_MANAGER), ("force", "true" if force else "")]
         return await self._json(
             "PATCH", kind, meta["namespace"], meta["name"], sub, query=query, body=manifest, content=APPLY
         )
@@ -205,6 +211,35 @@ class Refusal(ApiException):  # type: ignore[misc]  # the client ships no types
 
     def __str__(self) -> str:
         return f"{self._asked}: {self.status} {self.words}"
+
+    @property
+    def told(self) -> str:
+        """For who looks after the database, without a full stop."""
+        return f"The API server does not take {self.kind.name} {self.name}: {self.words.rstrip('.')}"
+
+
+class Foreign(Refusal):
+    """An object that is to be written is there already, and is somebody else's: it is left as it is.
+
+    Args:
+        kind: of the object.
+        name: its name.
+        labels: those that would make it ours.
+    """
+
+    def __init__(self, kind: Kind, name: str, labels: str) -> None:
+        ApiException.__init__(self, status=FORBIDDEN, reason="Foreign")
+        self.kind, self.name, self.terminating = kind, name, False
+        self.words = (
+            f"{kind.name} {name} is there already, was not made by this operator and is left as it is. "
+            f"Delete it, or name the FaceDatabase otherwise; to hand it over, set its labels {labels}"
+        )
+        self._asked = f"{kind.plural}/{name}"
+
+    @property
+    def told(self) -> str:
+        """For who looks after the database, without a full stop."""
+        return self.words
 
 
 def _told(body: str) -> dict[str, Any]:

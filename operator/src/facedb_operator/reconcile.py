@@ -151,8 +151,8 @@ class Reconciler:
         self._refusals[key] = self._refusals.get(key, 0) + 1
         if not is_news(error, self._refusals[key]):
             return
-        body, what = self._read(key), f"{error.kind.name} {error.name}"
-        status = refused_status(body, fresh, what, error.words, now, stalled=is_certain(error))
+        body = self._read(key)
+        status = refused_status(body, fresh, error.told, now, stalled=is_certain(error))
         try:
             await self._halt(key, body, status, now)
         except FAILURES as also:

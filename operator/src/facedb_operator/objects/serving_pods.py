@@ -213,6 +213,11 @@ def _resources(db: FaceDatabase) -> Manifest:
     """The user's resources; a GPU sidecar that names no GPU gets one."""
     resources = {k: dict(v) for k, v in db.sidecar.resources.items() if isinstance(v, Mapping)}
     limits = resources.setdefault("limits", {})
-    if db.sidecar.device is Device.GPU and not any("gpu" in name for name in limits):
+    if db.sidecar.device is Device.GPU and not any(_is_gpu(name) for name in limits):
         limits["nvidia.com/gpu"] = "1"
     return resources
+
+
+def _is_gpu(resource: str) -> bool:
+    """Whether a resource is a GPU, or a part of one such as nvidia.com/mig-1g.10gb."""
+    return "gpu" in resource or resource.startswith("nvidia.com/")

@@ -36,7 +36,13 @@ def cluster_of(
 
 
 def _storage_class(name: str | None, classes: Iterable[VolumeKind]) -> VolumeKind | None:
-    """The class of this name; without a name the default one, as the API server would choose it."""
+    """The class of this name; without a name the default one, as the API server would choose it.
+
+    Of several it takes the one made last, and of those the first by name.
+    https://kubernetes.io/docs/concepts/storage/storage-classes/#default-storageclass
+    """
     if name is not None:
         return next((c for c in classes if c.name == name), None)
-    return min((c for c in classes if c.default), key=lambda c: c.name, default=None)
+    by_name = sorted((c for c in classes if c.default), key=lambda c: c.name)
+    # The first of those that are alike.
+    return max(by_name, key=lambda c: c.created, default=None)

@@ -56,12 +56,13 @@ class Counted:
 
 @dataclass(frozen=True)
 class VolumeKind:
-    """A StorageClass or a VolumeSnapshotClass: who makes its volumes or snapshots, and when."""
+    """A StorageClass or a VolumeSnapshotClass: who makes its volumes or snapshots, and when; made when."""
 
     name: str
     driver: str
     default: bool
     waits_for_consumer: bool = False
+    created: str = ""
 
 
 def read_claim(raw: Body) -> Claim:
@@ -209,7 +210,8 @@ def read_key(raw: Body) -> str:
 def read_storage_class(raw: Body) -> VolumeKind:
     """A StorageClass."""
     waits = raw.get("volumeBindingMode") == "WaitForFirstConsumer"
-    return VolumeKind(raw["metadata"]["name"], raw["provisioner"], _is_default(raw), waits)
+    made = raw["metadata"].get("creationTimestamp", "")
+    return VolumeKind(raw["metadata"]["name"], raw["provisioner"], _is_default(raw), waits, made)
 
 
 def read_snapshot_class(raw: Body) -> VolumeKind:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from facedb_operator import names
 from facedb_operator.facts import Observed, Verified
 from facedb_operator.names import Reason
-from facedb_operator.plan.keeping import held
+from facedb_operator.plan.keeping import by_service, held
 from facedb_operator.plan.pods import Goal, crash_loops, live
 from facedb_operator.plan.strategies import in_steps
 from facedb_operator.plan.trial import current, remembered, verdict
@@ -141,7 +141,7 @@ def _fallen(db: FaceDatabase, seen: Observed) -> Plan | None:
     kept = next(
         (
             k
-            for k in _all_kept(seen)
+            for k in _all_kept(db, seen)
             if k.release_key != db.release_key and k.facts.digest not in {*refused, None}
         ),
         None,
@@ -157,13 +157,13 @@ def _fallen(db: FaceDatabase, seen: Observed) -> Plan | None:
 def _why_not(db: FaceDatabase, seen: Observed, version: str) -> str:
     if _kept(db, seen, version) is not None:
         return f"Nothing to roll back to: {version} serves already."
-    known = sorted({k.version for k in _all_kept(seen)})
+    known = sorted({k.version for k in _all_kept(db, seen)})
     return f"Nothing to roll back to: {version} is not kept (kept are {', '.join(known) or 'none'})."
 
 
 def _kept(db: FaceDatabase, seen: Observed, version: str) -> _Kept | None:
     good = db.record.last_good
-    found = [k for k in _all_kept(seen) if k.version == version]
+    found = [k for k in _all_kept(db, seen) if k.version == version]
     first = next((k for k in found if good is not None and k.release_key == good.release_key), None)
     # A release that is itself on trial is no release to go back to.
     return first or next(
@@ -171,10 +171,9 @@ def _kept(db: FaceDatabase, seen: Observed, version: str) -> _Kept | None:
     )
 
 
-def _all_kept(seen: Observed) -> list[_Kept]:
-    """Those whose bytes are there, the newest first; a volume that is still to be made holds none yet."""
-    there = sorted(held(seen).values(), key=lambda h: h.since, reverse=True)
-    return [_Kept(h.version, h.release_key, h.verified) for h in there]
+def _all_kept(db: FaceDatabase, seen: Observed) -> list[_Kept]:
+    """Those whose bytes are there, what served last first; a volume still to be made holds none yet."""
+    return [_Kept(h.version, h.release_key, h.verified) for h in by_service(db, held(seen).values())]
 
 
 def _as_good(db: FaceDatabase, seen: Observed, kept: _Kept) -> Good:

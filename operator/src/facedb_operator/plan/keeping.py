@@ -5,6 +5,7 @@ things better: one that fails or vanishes leaves the claim in its place, and sto
 to be made from it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -112,15 +113,18 @@ def kept(db: FaceDatabase, seen: Observed) -> frozenset[str]:
     if db.verdict is None:
         needed.add(db.release_key)
     there = held(seen)
-    history = (db.record.raw or {}).get("history") or ()
-    served = {entry["version"]: n for n, entry in enumerate(history) if entry.get("outcome") == "Succeeded"}
-    others = sorted(
-        (h for h in there.values() if h.release_key not in {*needed, _changed_at_rest(db)}),
-        key=lambda h: (served.get(h.version, -1), h.since, h.release_key),
-        reverse=True,
-    )
+    others = [
+        h for h in by_service(db, there.values()) if h.release_key not in {*needed, _changed_at_rest(db)}
+    ]
     spare = max(0, db.storage.keep - len(needed & there.keys()))
     return frozenset({*needed, *(h.release_key for h in others[:spare])})
+
+
+def by_service(db: FaceDatabase, releases: Iterable[Held]) -> list[Held]:
+    """Those that served last first, then those that nobody has known to serve, the newest first."""
+    history = (db.record.raw or {}).get("history") or ()
+    served = {entry["version"]: n for n, entry in enumerate(history) if entry.get("outcome") == "Succeeded"}
+    return sorted(releases, key=lambda h: (served.get(h.version, -1), h.since, h.release_key), reverse=True)
 
 
 def _changed_at_rest(db: FaceDatabase) -> str | None:

@@ -81,7 +81,7 @@ def invalid_status(body: Mapping[str, Any], field: str, why: str, now: datetime)
 
 
 def refused_status(
-    body: Mapping[str, Any], fresh: Mapping[str, Any], what: str, words: str, now: datetime, *, stalled: bool
+    body: Mapping[str, Any], fresh: Mapping[str, Any], told: str, now: datetime, *, stalled: bool
 ) -> Json:
     """The status when the API server refuses a step: what serves as it is seen now, and its own words told.
 
@@ -90,12 +90,11 @@ def refused_status(
     Args:
         body: the FaceDatabase.
         fresh: the status that the pass would have written.
-        what: the object that the step was to write.
-        words: the API server's.
+        told: what was to be written, and the API server's words.
         now: the time.
         stalled: it will not take it as things are: somebody must change something.
     """
-    message = f"The API server does not take {what}: {words.rstrip('.')}. It is tried again every minute."
+    message = f"{told}. It is tried again every minute."
     status = {k: v for k, v in (body.get("status") or {}).items() if k not in _SEEN}
     status |= {k: fresh[k] for k in _SEEN if k in fresh}
     seen = {c["type"]: c for c in fresh["conditions"] if c["type"] in _SEEN_CONDITIONS}
