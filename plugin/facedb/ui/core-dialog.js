@@ -5,6 +5,8 @@
   const facedb = (window.facedb = window.facedb || {});
   const { h } = facedb;
   const FOCUSABLE = 'a[href], button:not([disabled]), input:not([disabled]), select, textarea, summary, [tabindex="0"]';
+  const KEYS = ["keydown", "keypress", "keyup"];
+  const each = (kinds, listener) => Object.fromEntries(kinds.map((kind) => [kind, listener]));
   let count = 0;
 
   /**
@@ -14,7 +16,7 @@
    * Esc, and a click beside it, close it without run. onClose is called however it ends.
    */
   facedb.dialog = function ({ title, body, buttons, onClose, wide }) {
-    const before = document.activeElement;
+    const back = wayBack(document.activeElement);
     const id = `facedb-dialog-${++count}`;
     const content = h("div", { class: "facedb-dialog__body" }, body);
     const foot = h("div", { class: "facedb-dialog__foot" });
@@ -37,7 +39,7 @@
       foot,
     );
     const layer = facedb.themed(
-      h("div", { class: "facedb-dialog", on: { mousedown: onBeside, keydown: onKey } }, box),
+      h("div", { class: "facedb-dialog", on: { mousedown: onBeside, ...each(KEYS, onKey) } }, box),
     );
 
     function setButtons(wanted) {
@@ -56,8 +58,8 @@
     function close() {
       if (!layer.isConnected) return;
       layer.remove();
-      document.removeEventListener("keydown", onKeyOutside, true);
-      if (before && before.isConnected) before.focus();
+      for (const kind of KEYS) document.removeEventListener(kind, onKeyOutside, true);
+      back();
       if (onClose) onClose();
     }
 
@@ -66,9 +68,9 @@
     }
 
     function onKey(event) {
-      if (event.key === "Escape") close();
-      else if (event.key === "Tab") turn(event);
-      // Stash has shortcuts on letters, which are not meant here.
+      if (event.type === "keydown" && event.key === "Escape") close();
+      else if (event.type === "keydown" && event.key === "Tab") turn(event);
+      // Stash has shortcuts on letters, which are not meant here; those it hears at keypress.
       event.stopPropagation();
     }
 
@@ -90,11 +92,21 @@
 
     setButtons(buttons);
     document.body.append(layer);
-    document.addEventListener("keydown", onKeyOutside, true);
+    for (const kind of KEYS) document.addEventListener(kind, onKeyOutside, true);
     const first = foot.querySelector(".is-primary") || foot.querySelector("button");
     (first || box).focus();
     return { close, element: box, body: content, setButtons };
   };
+
+  /** Give the focus back to what has it now, or to the button of the same words where that was drawn anew. */
+  function wayBack(before) {
+    const root = before?.closest(".facedb");
+    return () => {
+      const buttons = before?.isConnected || !root ? [] : [...root.querySelectorAll("button")];
+      const there = before?.isConnected ? before : buttons.find((button) => button.textContent === before.textContent);
+      there?.focus();
+    };
+  }
 
   /** The dialog that is on top of all; undefined where there is none. */
   facedb.topDialog = function () {
