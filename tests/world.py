@@ -54,6 +54,7 @@ class World:
         spec: of the FaceDatabase; change it with ``apply``.
         gpus: how many pods fit; None for any number.
         fetches: version → what its fetch Job says, None for a Job that dies without a word.
+        models: hash of the first model file → what the Job of these models says, as above.
         answers: Deployment → what its pods say once they have loaded; None for never.
         lookups: what was wanted → what the lookup Job says, None for a Job that dies without a word.
         checked: a check's Job → whether it ends well; None for one that never ends, words for one whose
@@ -71,6 +72,7 @@ class World:
     spec: dict[str, Any]
     gpus: int | None = None
     fetches: Callable[[str], Outcome | None] = good_fetch
+    models: Callable[[str], Outcome | None] = good_fetch
     answers: Callable[[Workload], Answer | None] = good_answer
     lookups: Callable[[str], Outcome | None] = found_lookup
     checked: Callable[[CheckRun], bool | str | None] = lambda _: True
@@ -104,6 +106,8 @@ class World:
     # Name and birth of those whose bytes are no longer what was verified.
     changed: set[tuple[str, datetime]] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
+    # A claim of models → the hash of their first file.
+    model_files: dict[str, str] = field(default_factory=dict)
     # Those that a Job has refused for good.
     refused: list[str] = field(default_factory=list)
     steps_done: int = 0
@@ -244,7 +248,7 @@ class World:
             return
         else:
             version = self.claims[job.claim].version
-            said = good_fetch("models") if version is None else self.fetches(version)
+            said = self.models(self.model_files[job.claim]) if version is None else self.fetches(version)
             if version is not None and said is not None and not said.ok and said.permanent:
                 self.refused.append(version)
         state = JobState.SUCCEEDED if said is not None and said.ok else JobState.FAILED

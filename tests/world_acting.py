@@ -124,6 +124,8 @@ def _start(world: World, db: FaceDatabase, step: StartFetch) -> None:
     version = step.again.version if step.again else db.version
     is_release = step.component is Component.RELEASE
     world.fetched.append(version if is_release else "models")
+    if not is_release:
+        world.model_files[job.claim] = db.models.files[0].sha256
     blocked = None if world_storage.can_mount(world, job.claim) else world_storage.UNBOUND
     world.jobs[job.name] = replace(job, blocked=blocked)
 
@@ -136,6 +138,9 @@ def _create_workload(world: World, db: FaceDatabase, step: CreateWorkload) -> No
     if world.state is None or (db.sidecar.updates and world.access_key is None):
         raise Impossible("pods are made before the volume of their state, or their account")
     work = new_workload(db, step, world.now)
+    models = world.claims.get(work.models_claim)
+    if models is None or models.verified is None:
+        raise Impossible(f"{work.models_claim} is served and was never verified")
     world.workloads.setdefault(work.name, work)
 
 

@@ -145,7 +145,7 @@ def new_workload(db: FaceDatabase, step: CreateWorkload, now: datetime) -> Workl
         digest=step.digest,
         claim=meta["annotations"].get(names.CLAIM_ANNOTATION, ""),
         snapshot=meta["annotations"].get(names.SNAPSHOT_ANNOTATION, ""),
-        models_claim=db.models_claim_name,
+        models_claim=meta["annotations"][names.MODELS_CLAIM_ANNOTATION],
         replicas=step.replicas,
         gated=db.rollout.gated,
         created_at=now,

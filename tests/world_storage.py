@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from facedb_operator import objects
+from facedb_operator import names, objects
 from facedb_operator.facts import Claim, JobState, Snapshot, Verified, Workload
 from facedb_operator.names import KEY_LABEL, RECEIPT_ANNOTATION, SIZE_ANNOTATION, VERSION_LABEL, Component
 from facedb_operator.spec import FaceDatabase
@@ -50,7 +50,12 @@ def can_mount(world: World, claim: str) -> bool:
 
 
 def can_start(world: World, work: Workload) -> bool:
-    """Whether a new pod of this Deployment gets the release's volume, which must be verified then."""
+    """Whether a new pod of this Deployment gets its volumes, which must be verified then."""
+    models = world.claims.get(work.models_claim)
+    if models is None or not can_mount(world, models.name):
+        return False
+    if models.verified is None:
+        raise Impossible(f"a pod of {work.name} sees {models.name} half fetched")
     if work.snapshot:
         kept = world.snapshots.get(work.snapshot)
         return kept is not None and kept.ready
@@ -72,7 +77,8 @@ def take(world: World, claim: str) -> None:
 
 
 def check_last_good(world: World) -> None:
-    """The last good release's claim or snapshot is there, unless others took or spoilt it."""
+    """The last good release's claim or snapshot, and its models, are there, unless others took them."""
+    _check_models(world)
     name = (world.status.get("lastGood") or {}).get("claim")
     if name is None:
         return
@@ -82,6 +88,16 @@ def check_last_good(world: World) -> None:
         world.lost.discard(name)
     elif name not in world.lost and all(name != changed for changed, _ in world.changed):
         raise Impossible("the last good release was deleted: neither its claim nor its snapshot is there")
+
+
+def _check_models(world: World) -> None:
+    key = (world.status.get("lastGood") or {}).get("models")
+    name = names.models_claim("stash", key) if key else ""
+    found = world.claims.get(name)
+    if found is not None and not found.deleting and found.verified is not None:
+        world.lost.discard(name)
+    elif key and name not in world.lost:
+        raise Impossible(f"{name}, the models of the last good release, was deleted")
 
 
 def check_source(world: World, step: CreateClaim) -> None:
@@ -116,7 +132,7 @@ def delete_claim(world: World, name: str) -> None:
 
     A pod that could not load it does not use it.
     """
-    used = {w.revision_key for w in world.workloads.values() if w.claim == name}
+    used = {w.revision_key for w in world.workloads.values() if name in (w.claim, w.models_claim)}
     running = (p for p in world.pods.values() if p.ip and not p.deleting and p.revision_key in used)
     if any(p.answer is None or not p.answer.failed for p in running):
         raise Impossible(f"{name} is deleted while pods serve from it")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from facedb_operator.facts import Fleet
 from rollout_stories import A, B, C, pods_of, say, serving_a, until, wait
 from world import World
 
@@ -111,3 +112,19 @@ def test_without_a_kept_release_there_is_nothing_to_go_back_to(spec: dict[str, A
     crashing(world, A)
     wait(world, 30)
     assert not world.status.get("bad")
+
+
+def test_a_kept_release_that_has_never_served_is_no_way_back(spec: dict[str, Any]) -> None:
+    spec["storage"]["keep"] = 3
+    world = serving_b(spec)
+    world.fleet = Fleet(may_begin=False)
+    world.apply(version=C)
+    world.settle()
+    assert C in world.fetched
+    # Fetched, and taken back before any pod of it was made.
+    world.apply(version=B)
+    world.settle()
+    crashing(world, B)
+    wait(world, 60)
+    assert world.serving() == [A]
+    assert world.status["lastGood"]["version"] == A

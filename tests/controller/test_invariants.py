@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 import world_pods
 from facedb_operator.facts import Answer, JobState, Workload
+from facedb_operator.names import Component
 from world import Killed, World
 from world_objects import base_spec, good_answer, outcome
 
 GOOD = ("2026.02.12", "2026.02.18", "2026.02.25")
 CORRUPT = "2026.03.01"
 UNLOADABLE = "2026.03.08"
+# Hashes of a model file; the last one is refused.
+MODELS = ("0" * 64, "1" * 64, "f" * 64)
 STRATEGIES = ("Auto", "Rolling", "BlueGreen", "Canary", "Recreate")
 CHECK = {"name": "smoke", "when": "BeforeTraffic", "job": {"command": ["probe"]}}
 
@@ -33,6 +36,7 @@ wishes = (
     st.tuples(st.just("resume"), st.just(0)),
     st.tuples(st.just("rollback"), st.sampled_from(GOOD)),
 )
+models = st.tuples(st.just("models"), st.sampled_from(MODELS))
 # What nodes and other people's hands do: pods are lost that no strategy can keep.
 harms = (
     st.tuples(st.just("delete pod"), st.integers(0, 3)),
@@ -60,6 +64,9 @@ def small_world(strategy: str, rollout: dict[str, Any], replicas: int = 1, **law
         spec,
         fetches=lambda v: outcome(v, ok=v != CORRUPT, reason="WrongChecksum", permanent=v == CORRUPT),
         answers=loads,
+        models=lambda h: outcome(
+            "models", ok=h != MODELS[2], reason="WrongChecksum", permanent=h == MODELS[2]
+        ),
         **laws,
     )
 
@@ -94,6 +101,9 @@ def act(world: World, action: Action) -> None:  # noqa: C901
             world.annotations = {**world.annotations, "facedb.dev/rollback": f"{version}-{world.now:%S}"}
         case ("resume", _):
             world.annotations.pop("facedb.dev/pause", None)
+        case ("models", sha256):
+            files = [{"name": "arcface.onnx", "size": 3, "sha256": sha256}]
+            world.apply(models={**world.spec["models"], "files": files})
         case ("strategy" | "gate" as field, value):
             world.apply(rollout={**world.spec["rollout"], field: value})
         case _:
@@ -224,3 +234,26 @@ def test_one_gpu_is_enough_for_every_change(
         act(world, action)
         live(world)
     end(world, last)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    strategy=st.sampled_from(["Auto", "BlueGreen", "Recreate"]),
+    rollout=rollouts,
+    sequence=st.lists(st.one_of(models, *wishes[:3], wishes[4], wishes[7], harms[4]), max_size=12),
+    last=st.sampled_from(GOOD),
+)
+def test_pods_are_made_only_with_models_that_were_verified(
+    strategy: str, rollout: dict[str, Any], sequence: list[Action], last: str
+) -> None:
+    # The small world refuses others, and that those of the last good release go.
+    world = small_world(strategy, rollout, watch=refused_bytes_are_left_alone)
+    for version in GOOD[:2]:
+        act(world, ("bump", version))
+        world.settle()
+    for action in sequence:
+        act(world, action)
+        live(world)
+    act(world, ("models", MODELS[1]))
+    end(world, last)
+    assert len([c for c in world.claims.values() if c.component is Component.MODELS]) == 1

@@ -167,6 +167,12 @@ def models_claim(database: str, models_key: str) -> str:
     return f"{database}-models-{models_key}"
 
 
+def models_key(database: str, claim: str) -> str | None:
+    """The key of the models that this claim holds; None for another claim."""
+    prefix = models_claim(database, "")
+    return claim.removeprefix(prefix) if claim.startswith(prefix) else None
+
+
 def state_claim(database: str) -> str:
     """The claim of the users' state. It has the database's name only: one made anew finds its state again."""
     return f"{database}-state"

@@ -14,7 +14,7 @@ class Good:
     """A release that was serving when it was recorded, and the objects that serve it.
 
     ``query_ms``: of its self-check, the median of its pods; later releases are compared with it. ``image``:
-    what its pods ran.
+    what its pods ran. ``models``: the key of those that its pods had; None in statuses of older operators.
     """
 
     version: str
@@ -25,6 +25,7 @@ class Good:
     workload: str
     query_ms: float | None = None
     image: str | None = None
+    models: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ def _good(raw: Mapping[str, Any]) -> Good:
         workload=raw["workload"],
         query_ms=raw.get("queryMilliseconds"),
         image=raw.get("image"),
+        models=raw.get("models"),
     )
 
 

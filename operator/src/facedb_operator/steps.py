@@ -153,7 +153,7 @@ class CreateWorkload:
     """Create the Deployment of the revision that the spec asks for.
 
     ``snapshot``: each pod makes a volume of its own from it; None for the claim that all share. ``image``:
-    other than the spec's, which was refused.
+    other than the spec's, which was refused. ``models``: the key of others than the spec's.
     """
 
     release_key: str
@@ -163,6 +163,7 @@ class CreateWorkload:
     replicas: int
     snapshot: Snapshot | None = None
     image: str | None = None
+    models: str | None = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ LAST_REQUESTS_S: Final = 30
 
 def deployment(db: FaceDatabase, step: CreateWorkload) -> Manifest:
     """The Deployment of one revision. Its pods take traffic only through the readiness gate."""
-    db = db.running(step.image)
+    db = db.running(step.image, step.models)
     revision = db.revision_of(step.release_key)
     extra = {
         names.KEY_LABEL: revision,

@@ -16,7 +16,14 @@ from facedb_operator.plan.channel import channel
 from facedb_operator.plan.checks import stale_checks
 from facedb_operator.plan.decisions import decision, in_vain, while_suspended
 from facedb_operator.plan.garbage import collect_garbage
-from facedb_operator.plan.keeping import awaited, pods_source, preserve, snapshot_trouble, unavailable
+from facedb_operator.plan.keeping import (
+    awaited,
+    models_of_good,
+    pods_source,
+    preserve,
+    snapshot_trouble,
+    unavailable,
+)
 from facedb_operator.plan.pods import Goal
 from facedb_operator.plan.protection import protection
 from facedb_operator.plan.recovery import recovery
@@ -102,20 +109,22 @@ def choose_goal(db: FaceDatabase, seen: Observed, *, staged: bool) -> Goal | Non
     if good is None:
         return None
     # Pods of the last good release keep their own settings; only if its Deployment was deleted by
-    # somebody is it made again, from the settings of today.
+    # somebody is it made again, from the settings of today, but with its models.
     kept = seen.workload(good.revision_key) is not None
-    revision, image = (good.revision_key, None) if kept else _made_anew(db, good)
+    models = models_of_good(db, seen)
+    revision, image = (good.revision_key, None) if kept else _made_anew(db, good, models)
     own = pods_source(db, seen, good.release_key)
     key = good.release_key
-    return Goal(good.version, good.digest, good.claim, key, revision, False, own, image)
+    return Goal(good.version, good.digest, good.claim, key, revision, False, own, image, models)
 
 
-def _made_anew(db: FaceDatabase, good: Good) -> tuple[str, str | None]:
+def _made_anew(db: FaceDatabase, good: Good, models: str) -> tuple[str, str | None]:
     """The revision of a good release whose Deployment is gone, and its image where today's was refused."""
-    today = db.revision_of(good.release_key)
-    refused = today in {b.revision_key for b in db.record.bad}
+    key = good.release_key
+    today = {db.revision_of(key), db.running(None, models).revision_of(key)}
+    refused = not today.isdisjoint(b.revision_key for b in db.record.bad)
     image = good.image if refused else None
-    return db.running(image).revision_of(good.release_key), image
+    return db.running(image, models).revision_of(key), image
 
 
 def _nothing_to_serve(db: FaceDatabase, seen: Observed) -> Plan:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from facedb_operator import names
 from facedb_operator.facts import Observed, Verified
 from facedb_operator.names import Reason
-from facedb_operator.plan.keeping import by_service, held
+from facedb_operator.plan.keeping import by_service, held, models_of_good
 from facedb_operator.plan.pods import Goal, crash_loops, live
 from facedb_operator.plan.strategies import in_steps
 from facedb_operator.plan.trial import current, remembered, verdict
@@ -177,9 +177,13 @@ def _all_kept(db: FaceDatabase, seen: Observed) -> list[_Kept]:
 
 
 def _as_good(db: FaceDatabase, seen: Observed, kept: _Kept) -> Good:
-    """The kept release with the pods' settings of today, or as a Deployment that is still there has it."""
+    """The kept release as a Deployment that is still there has it, or with the pods' settings of today.
+
+    Its models are those that serve: what goes back is on no trial.
+    """
     work = next((w for w in seen.workloads if w.release_key == kept.release_key and not w.deleting), None)
-    revision = work.revision_key if work else db.revision_of(kept.release_key)
+    models = names.models_key(db.name, work.models_claim) if work else models_of_good(db, seen)
+    revision = work.revision_key if work else db.running(None, models).revision_of(kept.release_key)
     return Good(
         kept.version,
         kept.facts.digest,
@@ -187,6 +191,7 @@ def _as_good(db: FaceDatabase, seen: Observed, kept: _Kept) -> Good:
         kept.release_key,
         revision,
         names.workload(db.name, kept.version, revision),
+        models=models,
     )
 
 

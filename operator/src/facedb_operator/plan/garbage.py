@@ -3,8 +3,16 @@
 Pure. Nothing goes that the last good release could not do without.
 """
 
+from facedb_operator import names
 from facedb_operator.facts import Claim, FetchJob, JobState, Observed, Snapshot
-from facedb_operator.plan.keeping import in_snapshot, is_release, kept, per_pod, ready_snapshot
+from facedb_operator.plan.keeping import (
+    in_snapshot,
+    is_release,
+    kept,
+    models_of_good,
+    per_pod,
+    ready_snapshot,
+)
 from facedb_operator.plan.staging import stale_jobs, unheard
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.spec.storage import Keeping
@@ -80,7 +88,7 @@ def _idle_claims(db: FaceDatabase, seen: Observed) -> list[Claim]:
 
 
 def _needed_claims(db: FaceDatabase, seen: Observed) -> set[str]:
-    """Claims that must stay: the last good release's, those of every Deployment, the wanted ones.
+    """Claims that must stay: the last good release's and its models, every Deployment's, the wanted ones.
 
     Pods with volumes of their own need no claim, once the snapshot is there.
     """
@@ -89,7 +97,8 @@ def _needed_claims(db: FaceDatabase, seen: Observed) -> set[str]:
         wanted[db.record.last_good.release_key] = db.record.last_good.claim
     apart = {key for key in wanted if per_pod(db) and ready_snapshot(seen, key) is not None}
     used = {name for w in seen.workloads for name in (w.claim, w.models_claim)}
-    return {db.models_claim_name, *used, *(name for key, name in wanted.items() if key not in apart)}
+    models = {db.models_claim_name, names.models_claim(db.name, models_of_good(db, seen))}
+    return {*models, *used, *(name for key, name in wanted.items() if key not in apart)}
 
 
 def _may_go(db: FaceDatabase, seen: Observed, claim: Claim, settled: bool) -> bool:

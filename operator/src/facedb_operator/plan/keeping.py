@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from facedb_operator import names
 from facedb_operator.facts import Claim, Observed, Snapshot, Verified
 from facedb_operator.names import Component, Reason
 from facedb_operator.spec import FaceDatabase
@@ -147,6 +148,29 @@ def preserve(db: FaceDatabase, seen: Observed) -> tuple[CreateSnapshot, ...]:
         for c in sorted(seen.claims, key=lambda c: (c.created_at, c.name))
         if is_release(c) and c.verified is not None and c.bound and not c.deleting and c.key in wanted
     )
+
+
+def models_of_good(db: FaceDatabase, seen: Observed) -> str:
+    """The key of the models for pods that are on no trial.
+
+    Those that the last good release serves with: the spec's may be refused, or not be there yet. The spec's
+    only where those are lost. A status of an older operator does not name them.
+    """
+    good = db.record.last_good
+    work = seen.workload(good.revision_key) if good is not None else None
+    known = good.models if good is not None else None
+    if known is None and work is not None:
+        known = names.models_key(db.name, work.models_claim)
+    ours = sorted((c for c in seen.claims if c.component is Component.MODELS), key=lambda c: c.created_at)
+    keys = (known, db.models_key) if known else (db.models_key, *(c.key for c in reversed(ours)))
+    there = (key for key in keys if is_verified(seen, names.models_claim(db.name, key)))
+    return next(there, db.models_key)
+
+
+def is_verified(seen: Observed, claim: str) -> bool:
+    """Whether this claim is there, and what is on it was verified."""
+    found = seen.claim(claim)
+    return found is not None and found.verified is not None
 
 
 def is_release(claim: Claim) -> bool:

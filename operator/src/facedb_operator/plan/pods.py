@@ -18,7 +18,7 @@ class Goal:
     """The revision that shall serve. ``on_trial`` until it has been promoted once.
 
     ``snapshot``: from which each pod makes a volume of its own (PerPod); otherwise all mount ``claim``.
-    ``image``: of its pods, where it is not the spec's.
+    ``image``, ``models``: of its pods, where they are not the spec's; models by their key.
     """
 
     version: str
@@ -29,6 +29,7 @@ class Goal:
     on_trial: bool
     snapshot: Snapshot | None = None
     image: str | None = None
+    models: str | None = None
 
 
 def is_good(pod: Pod, work: Workload) -> bool:

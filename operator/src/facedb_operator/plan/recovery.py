@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from facedb_operator.facts import Observed, Workload
 from facedb_operator.names import Reason
-from facedb_operator.plan.keeping import CHANGED_AT_REST, on_its_way
+from facedb_operator.plan.keeping import CHANGED_AT_REST, is_verified, on_its_way
 from facedb_operator.plan.pods import Goal, good_pods, live, others
 from facedb_operator.plan.rollout import rollout
-from facedb_operator.plan.staging import refetching
+from facedb_operator.plan.staging import refetching, refetching_models
 from facedb_operator.plan.volumes import is_lost
 from facedb_operator.spec import FaceDatabase
 from facedb_operator.steps import DeleteClaim, DeleteSnapshot, DeleteWorkload, Plan, ScaleWorkload, Step
@@ -24,10 +24,12 @@ def recovery(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan | None:
     """The next step towards pods of the goal, where its bytes are gone; None when they are there."""
     if (changed := _changed_at_rest(seen, goal)) is not None:
         return _hold(db, seen, goal, changed)
-    if _stands(seen, goal):
+    if _stands(db, seen, goal):
         wait = on_its_way(db, seen, goal.release_key, goal.version)
         made = seen.workload(goal.revision_key) is not None
         return None if made or wait is None else _hold(db, seen, goal, wait)
+    if not is_verified(seen, _models(db, seen, goal)):
+        return _hold(db, seen, goal, refetching_models(db, seen))
     good = db.record.last_good
     # The wanted release's bytes are staging's part.
     staged_there = goal.release_key == db.release_key and db.verdict is None
@@ -64,10 +66,19 @@ def _changed_at_rest(seen: Observed, goal: Goal) -> Plan | None:
     return Plan(Reason.RESTORING, message, steps, check_again=LOOK_AGAIN)
 
 
-def _stands(seen: Observed, goal: Goal) -> bool:
+def _models(db: FaceDatabase, seen: Observed, goal: Goal) -> str:
+    """The claim of the models that the goal's pods mount."""
+    work = seen.workload(goal.revision_key)
+    named = work.models_claim if work is not None else ""
+    return named or db.running(None, goal.models).models_claim_name
+
+
+def _stands(db: FaceDatabase, seen: Observed, goal: Goal) -> bool:
     """Whether pods of the goal run, or can be made."""
     if any(p.ip and not p.deleting for p in seen.pods_of(goal.revision_key)):
         return True
+    if not is_verified(seen, _models(db, seen, goal)):
+        return False
     work = seen.workload(goal.revision_key)
     if work is not None and work.snapshot:
         return any(s.name == work.snapshot and s.ready and not s.deleting for s in seen.snapshots)

@@ -8,9 +8,11 @@ remove the others. How many of each there may be meanwhile is the strategy's.
 from dataclasses import replace
 from datetime import timedelta
 
+from facedb_operator import names
 from facedb_operator.facts import Observed, Workload
 from facedb_operator.names import Reason
 from facedb_operator.plan import checks
+from facedb_operator.plan.keeping import is_verified
 from facedb_operator.plan.pods import Goal, good_pods, in_traffic, is_good, left, live, others, restarted
 from facedb_operator.plan.strategies import Shape, allowed, in_steps, shape
 from facedb_operator.plan.trial import advance, bake_ends, broken, current, judge, pause_ends, remembered
@@ -57,7 +59,7 @@ def _settle(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
     if work is not None and _has_enough(db, seen, goal, work):
         # Only now: until the record names this release, going back needs the others.
         tidy = tuple(DeleteWorkload(w.name) for w in others(seen, goal) if not w.deleting)
-        good = _good(seen, goal, work, db.record.last_good) if up else None
+        good = _good(db, seen, goal, work) if up else None
         message = f"Serving {goal.version} with {up} of {db.sidecar.replicas} pods."
         again = LOOK_AGAIN if steps else STEADY
         return Plan(Reason.SERVING, message, (*steps, *tidy), check_again=again, good=good)
@@ -84,7 +86,7 @@ def _try(db: FaceDatabase, seen: Observed, goal: Goal) -> Plan:
     steps = _move(db, seen, goal, replace(wanted, stand_by=wanted.stand_by and not proven))
     work = seen.workload(goal.revision_key)
     if work is not None and baked and not steps and _serves_alone(db, seen, goal, work):
-        good = _good(seen, goal, work, db.record.last_good)
+        good = _good(db, seen, goal, work)
         message = f"Serving {goal.version} with {db.sidecar.replicas} of {db.sidecar.replicas} pods."
         return Plan(Reason.SERVING, message, check_again=timedelta(0), good=good, walk=walk)
     reason, message, again_in = _tell(db, seen, goal, walk, (*before.waits, *late.waits))
@@ -169,12 +171,23 @@ def _has_enough(db: FaceDatabase, seen: Observed, goal: Goal, work: Workload) ->
     return min(up, work.replicas) >= db.sidecar.replicas and not left(seen, goal)
 
 
-def _good(seen: Observed, goal: Goal, work: Workload, before: Good | None) -> Good:
+def _good(db: FaceDatabase, seen: Observed, goal: Goal, work: Workload) -> Good:
     # What it took when it was recorded: a moment of load shall not move the bar.
+    before = db.record.last_good
     known = before.query_ms if before is not None and before.revision_key == goal.revision_key else None
     ms = known if known is not None else checks.query_ms(seen, goal.revision_key)
     key = goal.revision_key
-    return Good(goal.version, goal.digest, goal.claim, goal.release_key, key, work.name, ms, work.image)
+    return Good(
+        goal.version,
+        goal.digest,
+        goal.claim,
+        goal.release_key,
+        key,
+        work.name,
+        ms,
+        work.image,
+        names.models_key(db.name, work.models_claim),
+    )
 
 
 def _move(db: FaceDatabase, seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...]:
@@ -212,10 +225,10 @@ def _replicas(
             least = max(least, min(work.replicas, db.sidecar.replicas))
         if work.replicas > least or (wanted.refill and mine and work.replicas < keep):
             steps.append(ScaleWorkload(work.name, least))
-    return (*steps, *_goal_replicas(seen, goal, wanted))
+    return (*steps, *_goal_replicas(db, seen, goal, wanted))
 
 
-def _goal_replicas(seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...]:
+def _goal_replicas(db: FaceDatabase, seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...]:
     work = seen.workload(goal.revision_key)
     if work is not None:
         to = min(wanted.most, max(wanted.aim, work.replicas))
@@ -224,17 +237,18 @@ def _goal_replicas(seen: Observed, goal: Goal, wanted: Shape) -> tuple[Step, ...
         return (ScaleWorkload(work.name, to),) if to != work.replicas else ()
     # A Deployment of this name is still going away; or old pods have to leave first; or its bytes come back.
     leaving = any(w.revision_key == goal.revision_key for w in seen.workloads)
-    if leaving or (wanted.aim == 0 and left(seen, goal)) or not _staged(seen, goal):
+    if leaving or (wanted.aim == 0 and left(seen, goal)) or not _staged(db, seen, goal):
         return ()
     source = (goal.release_key, goal.version, goal.digest, goal.claim)
-    return (CreateWorkload(*source, wanted.aim, goal.snapshot, goal.image),)
+    return (CreateWorkload(*source, wanted.aim, goal.snapshot, goal.image, goal.models),)
 
 
-def _staged(seen: Observed, goal: Goal) -> bool:
+def _staged(db: FaceDatabase, seen: Observed, goal: Goal) -> bool:
+    if not is_verified(seen, db.running(None, goal.models).models_claim_name):
+        return False
     if goal.snapshot is not None:
         return goal.snapshot.ready
-    claim = seen.claim(goal.claim)
-    return claim is not None and claim.verified is not None
+    return is_verified(seen, goal.claim)
 
 
 def _count(db: FaceDatabase, seen: Observed, goal: Goal) -> str:

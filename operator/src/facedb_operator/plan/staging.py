@@ -60,6 +60,23 @@ def refetching(db: FaceDatabase, seen: Observed, good: Good) -> Plan | None:
     return replace(todo, message=message, steps=steps, bad=None, check_again=again)
 
 
+def refetching_models(db: FaceDatabase, seen: Observed) -> Plan:
+    """The next step towards the models that pods of the last good release lack."""
+    waits = Plan(Reason.RESTORING, "The models are not there yet.", check_again=LOOK_AGAIN)
+    # The wanted release's are staging's part.
+    if db.verdict is None:
+        return waits
+    if any(db.models_fetch_key in b.keys for b in db.record.bad):
+        message = (
+            "The models of the last good release are gone, and those that the spec names were refused. "
+            "Set others, or the annotation facedb.dev/retry."
+        )
+        return Plan(Reason.RESTORING, message, check_again=LOOK_AGAIN, stalled=True)
+    todo = _stage(db, seen, Component.MODELS) or waits
+    message = f"The models of the last good release are gone. {todo.message}"
+    return replace(todo, message=message, check_again=LOOK_AGAIN, bad=None)
+
+
 def stale_jobs(db: FaceDatabase, seen: Observed) -> tuple[FetchJob, ...]:
     """Running Jobs that fetch something that nobody asks for any more."""
     asked = _asked_for(db)

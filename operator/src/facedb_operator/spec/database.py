@@ -42,6 +42,8 @@ class FaceDatabase:
     verbs: Verbs
     record: Record
     network: Network
+    # The key of other models than the spec's, see ``running``.
+    other_models: str | None = None
 
     @cached_property
     def release_key(self) -> str:
@@ -51,7 +53,9 @@ class FaceDatabase:
     @cached_property
     def models_key(self) -> str:
         """Stands for the model files' names, sizes and hashes."""
-        return names.short_hash(self.uid, [(f.name, f.size, f.sha256) for f in self.models.files])
+        return self.other_models or names.short_hash(
+            self.uid, [(f.name, f.size, f.sha256) for f in self.models.files]
+        )
 
     @cached_property
     def fetch_key(self) -> str:
@@ -87,9 +91,10 @@ class FaceDatabase:
         tries = (replace(self, version=good.version, digest=digest) for digest in (None, good.digest))
         return next((db for db in tries if db.release_key == good.release_key), None)
 
-    def running(self, image: str | None) -> "FaceDatabase":
-        """This database as it would be if its pods ran this image; None for the spec's."""
-        return replace(self, sidecar=replace(self.sidecar, image=image)) if image else self
+    def running(self, image: str | None, models: str | None = None) -> "FaceDatabase":
+        """This database as it would be if its pods ran this image with these models; None for the spec's."""
+        db = replace(self, sidecar=replace(self.sidecar, image=image)) if image else self
+        return replace(db, other_models=models) if models else db
 
     def revision_of(self, release_key: str) -> str:
         """Stands for what pods run: a release, the models, the pod settings; not how many pods."""

@@ -103,6 +103,7 @@ def good_json(good: Good) -> Json:
         "workload": good.workload,
         **({"queryMilliseconds": good.query_ms} if good.query_ms is not None else {}),
         **({"image": good.image} if good.image is not None else {}),
+        **({"models": good.models} if good.models is not None else {}),
     }
 
 
