@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facedb_operator import names
 from facedb_operator.fleet import ASKS_EVERY, Admission, Key, Limits, standing_of, wants_to_begin
+from facedb_operator.names import Reason
 from facedb_operator.record import Good
 from facedb_operator.settings import Settings
 from facedb_operator.spec import FaceDatabase, parse_spec
@@ -19,13 +21,24 @@ NOW = datetime(2026, 11, 21, 4, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def database(name: str = "a", status: dict[str, Any] | None = None, **spec: Any) -> FaceDatabase:
+def database(
+    name: str = "a",
+    status: dict[str, Any] | None = None,
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> FaceDatabase:
     models = {
         "source": {"http": {"urls": ["https://models.example.org/{file}"]}},
         "files": [{"name": "m.onnx", "size": 1, "sha256": "0" * 64}],
     }
     body = {
-        "metadata": {"name": name, "namespace": "x", "uid": f"uid-{name}", "generation": 1},
+        "metadata": {
+            "name": name,
+            "namespace": "x",
+            "uid": f"uid-{name}",
+            "generation": 1,
+            "annotations": annotations or {},
+        },
         "spec": {"version": "2026.02.18", "models": models, **spec},
         "status": status or {},
     }
@@ -104,6 +117,17 @@ def test_one_that_has_gone_or_changed_its_mind_holds_nobody_up() -> None:
     assert admission.ask(database("c"), NOW).may_begin
 
 
+@pytest.mark.parametrize("limits", [Limits(most=1), Limits(delay=10 * MINUTE)], ids=["at a time", "apart"])
+@pytest.mark.parametrize("reason", [Reason.HIBERNATED, Reason.FETCHING, Reason.SNAPSHOTS_UNAVAILABLE])
+def test_one_that_may_begin_and_does_not_holds_nobody_up(limits: Limits, reason: Reason) -> None:
+    admission = Admission(limits)
+    assert admission.ask(database("a"), NOW).may_begin
+    admission.planned(database("a"), reason)
+    assert admission.ask(database("b"), NOW).may_begin
+    admission.planned(database("b"), Reason.ROLLING_OUT)
+    assert not admission.ask(database("a"), NOW).may_begin
+
+
 def test_one_that_asks_no_more_loses_its_place() -> None:
     admission = Admission(Limits(most=1))
     admission.ask(database("a"), NOW)
@@ -142,6 +166,10 @@ def test_a_new_operator_knows_from_the_statuses_who_rolls_and_when_the_last_bega
         pytest.param(database(status=begun(database(), NOW, "Fetching")), True, id="still fetching"),
         pytest.param(database(status=begun(database(), NOW, "Queued")), True, id="in the queue"),
         pytest.param(database(suspend=True), False, id="suspended"),
+        pytest.param(database(annotations={f"{names.GROUP}/pause": "1"}), False, id="paused"),
+        pytest.param(
+            database(annotations={f"{names.GROUP}/pause": "false"}), True, id="a pause that is none"
+        ),
     ],
 )
 def test_only_what_is_new_waits_for_its_turn(db: FaceDatabase, *, wants: bool) -> None:

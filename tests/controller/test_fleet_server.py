@@ -31,6 +31,15 @@ def bump(cluster: PlayedCluster, version: str, fleet: tuple[str, ...]) -> None:
     cluster.api.kubectl("apply", "-f", "-", stdin={"apiVersion": "v1", "kind": "List", "items": items})
 
 
+def sleep(cluster: PlayedCluster, name: str) -> None:
+    """One more, that serves nobody: what it has fetched waits for no turn, and takes none."""
+    cluster.comes(A, name)
+    body = manifest(A, name)
+    body["spec"]["sidecar"]["replicas"] = 0
+    cluster.api.kubectl("apply", "-f", "-", stdin=body)
+    until(lambda: cluster.ready(name)[1] == "Hibernated", f"{name} sleeps")
+
+
 def wait_serving(cluster: PlayedCluster, fleet: tuple[str, ...]) -> None:
     for name in fleet:
         until(lambda name=name: cluster.ready(name) == ("True", "Serving"), f"{name} serves")
@@ -59,6 +68,7 @@ def _last_rollout(cluster: PlayedCluster, name: str) -> dict[str, Any]:
 
 def test_no_more_roll_at_a_time_than_the_settings_say_and_all_have_their_turn(tmp_path: Path) -> None:
     with playing(tmp_path, FACEDB_MAX_CONCURRENT_ROLLOUTS="1") as cluster:
+        sleep(cluster, "eaves")
         bump(cluster, A, FLEET)
         wait_serving(cluster, FLEET)
         cluster.loading.add(B)

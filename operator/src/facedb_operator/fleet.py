@@ -11,6 +11,7 @@ from typing import Any
 
 from facedb_operator.facts import Fleet
 from facedb_operator.names import Reason
+from facedb_operator.plan.verbs import asked
 from facedb_operator.record import parse_time
 from facedb_operator.spec import FaceDatabase
 
@@ -63,7 +64,7 @@ def standing_of(status: Mapping[str, Any]) -> Standing:
 def wants_to_begin(db: FaceDatabase) -> bool:
     """Whether the spec asks for something that is neither served, nor under way, nor refused."""
     good, target = db.record.last_good, db.record.target
-    idle = db.suspend or bool(db.verbs.pause) or not db.version or db.verdict is not None
+    idle = db.suspend or asked(db).paused or not db.version or db.verdict is not None
     served = good is not None and good.revision_key == db.revision_key
     mine = target if target is not None and target.revision_key == db.revision_key else None
     begun = mine is not None and _moves_traffic(mine.state, mine.progress)
@@ -155,6 +156,12 @@ class Admission:
             self._admitted[key] = self._began[key] = now
             del self._waiting[key]
         return fleet
+
+    def planned(self, db: FaceDatabase, reason: str) -> None:
+        """What the pass that has just asked does; one that does not begin gives its turn back."""
+        key = (db.namespace, db.name)
+        if not _moves_traffic(reason, 0) and self._admitted.pop(key, None) is not None:
+            self._began.pop(key, None)
 
     def _others(self, key: Key) -> Iterable[Standing]:
         for other in self._standings.keys() | self._admitted.keys():

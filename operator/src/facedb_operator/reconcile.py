@@ -104,6 +104,7 @@ class Reconciler:
         seen = self._observer.observe(db, now)
         seen = replace(seen, fleet=self._admission.ask(db, now, staged=_is_staged(db, seen)))
         todo = plan(db, seen)
+        self._admission.planned(db, todo.reason)
         try:
             await self._act(key, db, todo, now)
         except Refusal as error:
