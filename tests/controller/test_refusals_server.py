@@ -192,6 +192,23 @@ def test_a_service_of_somebody_else_by_that_name_is_left_alone_until_it_goes_or_
     assert found["spec"]["selector"] != {"app": "stash-sense"}
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"selector": {"app": "stash-sense"}},
+        {"ports": [{"name": "http", "port": 5000, "targetPort": 9999}]},
+    ],
+    ids=["other pods", "another port of them"],
+)
+def test_a_service_that_somebody_has_edited_leads_to_the_pods_again(place: Place, edit: Body) -> None:
+    name = place.create()
+    until(lambda: place.condition(name).get("reason") == "Fetching", "it fetches")
+    read = ("get", "service", name, "-o", "jsonpath={.spec.selector} {.spec.ports}")
+    before = place.kubectl(*read)
+    place.kubectl("patch", "service", name, "--type=merge", "-p", json.dumps({"spec": edit}))
+    until(lambda: place.kubectl(*read) == before, "it is as before")
+
+
 def test_in_a_namespace_that_is_being_deleted_nothing_is_complained_of(place: Place) -> None:
     name = place.create()
     until(lambda: place.condition(name).get("reason") == "Fetching", "it fetches")

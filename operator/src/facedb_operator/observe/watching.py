@@ -20,6 +20,7 @@ from facedb_operator.kinds import Kind
 from facedb_operator.kube import FAILURES, GONE, NOT_FOUND, Kube, retry_after
 from facedb_operator.names import Component
 from facedb_operator.observe import readings
+from facedb_operator.observe.services import read_service
 from facedb_operator.observe.store import Entry, Key, Store, read_text
 
 FIRST_BACKOFF_S = 0.5
@@ -67,7 +68,7 @@ def sources() -> tuple[Source, ...]:
         Source(kinds.JOB, readings.read_job),
         Source(kinds.DEPLOYMENT, readings.read_counted),
         Source(kinds.POD, read_any_pod),
-        Source(kinds.SERVICE, readings.read_key),
+        Source(kinds.SERVICE, read_service),
         Source(kinds.BUDGET, readings.read_key),
         Source(kinds.POLICY, readings.read_key),
         Source(kinds.SNAPSHOT, readings.read_snapshot, optional=True),

@@ -87,7 +87,8 @@ def _serve(db: FaceDatabase, seen: Observed) -> Plan:
 def _groundwork(db: FaceDatabase, seen: Observed) -> Plan | None:
     """What pods need beside a release: the Service, the volume of the users' state, their account."""
     if seen.service_key != db.service_key:
-        return Plan(Reason.ROLLING_OUT, "Creating the Service.", (EnsureService(),), timedelta(0))
+        what = "Creating" if seen.service_key is None else "Mending"
+        return Plan(Reason.ROLLING_OUT, f"{what} the Service.", (EnsureService(),), timedelta(0))
     # One that is going away is left to go: pods that run keep it, and another would have its name.
     if seen.state is None:
         step = CreateClaim(Component.STATE, db.sidecar.state.size)
