@@ -55,7 +55,11 @@ def _answer(raw: bytes) -> Any:
     import facedb_wire
 
     is_task = not args.get("sidecar_url")
-    settings = facedb_stash.settings_of(connection) if is_task and connection else {}
+    try:
+        settings = facedb_stash.settings_of(connection) if is_task and connection else {}
+    except facedb_stash.NotTold as error:
+        log(ERROR, str(error))
+        return _failure(str(error))
     url = args.get("sidecar_url") or settings.get("sidecarUrl") or DEFAULT_URL
     key = args.get("api_key") or settings.get("apiKey") or ""
     try:

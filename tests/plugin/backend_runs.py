@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +29,12 @@ class Said:
     seconds: float
 
 
-def run(stdin: bytes) -> Said:
+def run(stdin: bytes, env: Mapping[str, str] | None = None) -> Said:
     """Run the backend; it ends with 0, says one line of JSON, and shows no traceback."""
+    environment = {**os.environ, **(env or {})}
     started = time.monotonic()
     command = [sys.executable, str(PLUGIN / "facedb_backend.py")]
-    done = subprocess.run(command, input=stdin, capture_output=True, cwd="/", check=False)
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd="/", check=False, env=environment)
     seconds = time.monotonic() - started
     log = done.stderr.decode()
     assert (done.returncode, "Traceback" in log, done.stdout.count(b"\n")) == (0, False, 1), log

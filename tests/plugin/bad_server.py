@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+from go_server import Certificates
 
 Say = bytes | Callable[[socket.socket], None]
 
@@ -43,12 +46,19 @@ class BadServer:
         self.says = list(says)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._socket.settimeout(0.1)
+        self._tls: ssl.SSLContext | None = None
         self._threads = [threading.Thread(target=self._serve)]
 
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def encrypt(self, made: Certificates) -> None:
+        """Speak TLS with the certificate, from the next connection on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.certificate, made.key)
+        self._tls = context
 
     def __enter__(self) -> Self:
         self._threads[0].start()
@@ -66,9 +76,20 @@ class BadServer:
                 connection, _ = self._socket.accept()
             except TimeoutError:
                 continue
-            thread = threading.Thread(target=self._answer, args=(connection,))
+            thread = threading.Thread(target=self._welcome, args=(connection,))
             thread.start()
             self._threads.append(thread)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                connection.settimeout(60)
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            except OSError:
+                # The client does not like the certificate.
+                connection.close()
+                return
+        self._answer(connection)
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import time
@@ -18,7 +17,7 @@ from hypothesis import strategies as st
 import facedb_call
 import facedb_wire
 from facedb_modes import MODES, request_of
-from plugin.backend_runs import ask, failed, run
+from plugin.backend_runs import ask, failed
 from plugin.bad_server import BadServer, Say, answer
 
 BUSY = answer({"detail": "Database update in progress"}, 503, Retry_After="0")
@@ -299,33 +298,3 @@ def test_what_data_says_cannot_write_into_stashs_log() -> None:
         said = ask(server.url, "identify_image", image_id="1")
     assert said.output["error"] == f"Identification failed: {words}"
     assert said.log == "\x01w\x02[facedb] identify_image: Identification failed: no e Stash is broken \n"
-
-
-def test_a_task_asks_stash_for_the_address_and_the_key() -> None:
-    newer = {"current_version": "1", "latest_version": "2", "update_available": True, "error": None}
-    with BadServer(answer(newer)) as sidecar:
-        settings = {"sidecarUrl": sidecar.url, "apiKey": "geheim"}
-        told = {"data": {"configuration": {"plugins": {"facedb": settings, "other": {}}}}}
-        with BadServer(answer(told)) as stash:
-            said = _task(int(stash.url.rpartition(":")[2]))
-        assert stash.asked[0].path == "/graphql"
-        assert stash.asked[0].headers["cookie"] == "session=abc"
-        assert sidecar.asked[0].headers["authorization"] == "Bearer geheim"
-    assert said.output == newer
-    assert said.log == "\x01i\x02[facedb] The sidecar serves 1; 2 is available\n"
-
-
-def test_a_task_whose_stash_does_not_tell_says_so() -> None:
-    with BadServer(b"") as stash:
-        said = _task(int(stash.url.rpartition(":")[2]), mode="nonsense")
-        assert (said.output, stash.asked) == (failed("Unknown mode: nonsense"), [])
-        said = _task(int(stash.url.rpartition(":")[2]), api_key="\x00")
-    assert "Stash does not tell this plugin's settings" in said.log
-    assert said.output["error"].startswith("Request failed: the API key")
-
-
-def _task(port: int, **args: str) -> Any:
-    cookie = {"Name": "session", "Value": "abc"}
-    connection = {"Scheme": "http", "Host": "0.0.0.0", "Port": port, "SessionCookie": cookie}
-    given = {"server_connection": connection, "args": {"mode": "db_check_update", **args}}
-    return run(json.dumps(given).encode())
