@@ -81,8 +81,8 @@ def _post(path: str, *body: Argument, limit_s: float = 60, **more: Any) -> Mode:
     return Mode("POST", path, limit_s, body, **more)
 
 
-def _bare(path: str, *, limit_s: float = 60, method: str = "POST") -> Mode:
-    return Mode(method, path, limit_s)
+def _bare(path: str, *query: Argument, limit_s: float = 60, method: str = "POST") -> Mode:
+    return Mode(method, path, limit_s, query=query)
 
 
 def _identify(what: str, *more: Argument, limit_s: float, **words: Any) -> Mode:
@@ -113,7 +113,7 @@ _DATABASE = {
     ),
     "db_overview": _get("/database/overview", limit_s=10),
     "db_check_update": _get("/database/check-update"),
-    "db_update": _bare("/database/update", limit_s=10),
+    "db_update": _bare("/database/update", may("version", "text"), limit_s=10),
     "db_update_status": _get("/database/update/status"),
     "db_rollback": _post("/database/rollback", need("version", "text"), limit_s=10),
     "db_retry": _bare("/database/retry", limit_s=10),

@@ -56,6 +56,7 @@ def test_a_mode_waits_as_long_as_todays(request_: Call) -> None:
         ({"mode": "identify_image", "image_id": "1", "top_k": "3"}, "/identify/image",
          {"image_id": "1", "top_k": 3}),
         ({"mode": "search_performers"}, "/stash/search-performers", {"query": ""}),
+        ({"mode": "db_update", "version": "2026.03.01"}, "/database/update?version=2026.03.01", None),
         ({"mode": "link_performer_stashbox", "image_id": 2, "performer_id": 3}, "/stash/link-performer",
          {"image_id": "2", "performer_id": "3", "stash_ids": [], "update_metadata": False}),
         ({"mode": "queue_list"}, "/queue", None),

@@ -49,7 +49,7 @@ def database(
         {
             "type": "UpdateAvailable",
             "status": str("available" in status),
-            "reason": "Approval",
+            "reason": "AwaitingApproval",
             "message": WAITS,
         },
     ]
@@ -113,6 +113,23 @@ def test_a_version_that_waits_is_approved_and_followed_until_it_serves(
     expect(progress(shown)).to_have_count(0)
     expect(badge(page)).to_have_text("Faces")
     expect(shown.get_by_role("button", name="Approve")).to_have_count(0)
+
+
+def test_an_approval_outside_of_the_window_is_shown_as_one_that_waits_and_one_may_go_back(
+    page: Page, in_cluster: HostPage, kube: KubeServer
+) -> None:
+    opens = f"{NEW} is approved. The window opens 2026-03-07 06:00 UTC."
+    claims = [{"version": KEPT, "verified": True}]
+    kube.database = database(CHANNEL, available=OFFER, storage={"claims": claims})
+    kube.database["metadata"]["annotations"] = {"facedb.dev/approve": f"{NEW}-0123456789ab"}
+    kube.database["status"]["conditions"][-1] |= {"reason": "OutsideWindow", "message": opens}
+    shown = opened(page, in_cluster)
+    expect(shown).to_contain_text(opens)
+    expect(progress(shown)).to_have_count(0)
+    expect(button(shown, "Approve")).to_have_count(0)
+    button(shown, f"Go back to {KEPT} …").click()
+    confirmed(page, "Go back")
+    expect(said(page)).to_have_text("It has begun.")
 
 
 @pytest.mark.parametrize(

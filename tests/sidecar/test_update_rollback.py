@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
+from facedb_sidecar.engine import Engine
+from facedb_sidecar.engine.errors import LoadError
 from facedb_sidecar.settings import Settings
 from facedb_sidecar.updater import InProgress, NotKept, machine
 from facedb_sidecar.updater.machine import State, Status
@@ -20,6 +23,7 @@ from updating import (
     data_of,
     forget_checks,
     held,
+    light_load,
     play,
     pointed,
     refusing,
@@ -120,9 +124,38 @@ def test_a_kept_release_that_does_not_load_leaves_what_serves(updated: Settings)
         found = await run.local.overview()
         assert found.failure is not None
         assert (found.failure.version, found.failure.reason) == (OLD, "CorruptIndex")
-        assert (found.kept, found.action) == ((), "retry")
+        # It is bad, and gone: to try that again would be in vain.
+        assert (found.kept, found.action) == ((), "update")
+        with pytest.raises(NotKept, match=f"{OLD} is not kept"):
+            await run.local.retry()
 
     play(updated, story, load=refusing(OLD))
+
+
+def test_another_try_of_a_way_back_that_failed_goes_back_and_not_forward(
+    updated: Settings, source: Published
+) -> None:
+    fails = [LoadError("InUse", "An import changes the folder.")]
+
+    def load(folder: Path) -> Engine:
+        if folder.name == OLD and fails:
+            raise fails.pop()
+        return light_load(folder)
+
+    async def story(run: Running) -> None:
+        source.server.faults.fail_times = 0
+        source.publish(NEWER)
+        forget_checks(data_of(updated))
+        assert await went_back(run, OLD) is Status.FAILED
+        found = await run.local.overview()
+        assert (found.kept, found.action) == ((OLD,), "retry")
+        assert found.failure is not None
+        assert (found.failure.version, found.failure.reason) == (OLD, "InUse")
+        await run.local.retry()
+        assert (await run.until_over()).status is Status.COMPLETE
+        assert run.version == OLD
+
+    play(updated, story, load=load)
 
 
 def test_a_process_that_ends_on_the_way_back_goes_on_with_it_and_needs_no_source(updated: Settings) -> None:

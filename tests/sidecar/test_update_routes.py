@@ -103,6 +103,9 @@ def test_a_fresh_install_updates_and_identifies_and_updates_again(
 
         server.publish(archives[NEW], tag=f"v{NEW}")
         forget_checks(tmp_path / "data")
+        seen = client.post("/database/update", params={"version": OLD})
+        assert seen.status_code == 409
+        assert seen.json()["detail"].startswith(f"{OLD} was asked for, but {NEW} is what waits now")
         said = update(client)
         assert (said["status"], said["progress_pct"], said["error"]) == ("complete", 100, None)
         assert (said["current_version"], said["target_version"]) == (NEW, NEW)

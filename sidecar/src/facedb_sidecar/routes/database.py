@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from facedb_sidecar.routes.answers import COMMON
 from facedb_sidecar.routes.needs import PartsDep, ServingDep
@@ -20,7 +20,7 @@ NOT_NOW: dict[int | str, dict[str, Any]] = {
 }
 REFUSED: dict[int | str, dict[str, Any]] = {
     400: {"model": Detail, "description": "Already on latest version"},
-    409: {"model": Detail, "description": "An update runs, or the version is pinned elsewhere"},
+    409: {"model": Detail, "description": "An update runs, or this cannot be had now; the detail says why"},
 }
 NO_SUCH: dict[int | str, dict[str, Any]] = {404: {"model": Detail, "description": "No such version is kept"}}
 # Of the reference, while it has nothing loaded.
@@ -65,10 +65,16 @@ async def check_update(parts: PartsDep) -> schemas.UpdateCheck:
 
 
 @router.post("/update", summary="Bring the newest release", responses={**NOT_NOW, **REFUSED})
-async def update(parts: PartsDep) -> schemas.UpdateStarted:
-    """Begin an update in the background; identification goes on meanwhile."""
+async def update(
+    parts: PartsDep,
+    version: Annotated[
+        str | None,
+        Query(max_length=20, description="The one that was shown: another one is refused with 409."),
+    ] = None,
+) -> schemas.UpdateStarted:
+    """Begin an update in the background, or approve what waits in a channel; identification goes on."""
     # Not cancelled when nobody waits any more: it may hold the lock of the releases already.
-    starting = asyncio.ensure_future(parts.updates.start())
+    starting = asyncio.ensure_future(parts.updates.start(version))
     try:
         return schemas.UpdateStarted(job_id=await asyncio.wait_for(asyncio.shield(starting), START_WITHIN_S))
     except TimeoutError as error:
@@ -105,9 +111,9 @@ async def overview(parts: PartsDep) -> schemas.DatabaseOverview:
     return schemas.DatabaseOverview(**facts, active=active, rollout=rollout)
 
 
-@router.post("/retry", summary="Try again what failed", responses={**NOT_NOW, **REFUSED})
+@router.post("/retry", summary="Try again what failed", responses={**NOT_NOW, **REFUSED, **NO_SUCH})
 async def retry(parts: PartsDep) -> schemas.UpdateStarted:
-    """At home the newest release; in a cluster the operator is given a new retry token."""
+    """At home the newest release, or the way back; in a cluster the operator is given a new retry token."""
     return schemas.UpdateStarted(job_id=await parts.updates.retry())
 
 

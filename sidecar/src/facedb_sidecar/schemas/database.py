@@ -160,7 +160,7 @@ class DatabaseOverview(BaseModel):
         description="What may be asked for: `POST /database/update` for the first two, `/database/retry`."
     )
     why_not: str | None = Field(description="Why nothing may be asked for.")
-    waiting: str | None = Field(description="What a channel's newer version waits for.")
+    waiting: str | None = Field(description="What a channel's newer version, or an approved one, waits for.")
     interruption: UpdateInterruption
     rollout: Rollout
     failure: UpdateFailure | None

@@ -19,7 +19,16 @@ from facedb_sidecar.updater.machine import Status
 if TYPE_CHECKING:
     from facedb_sidecar.updater.overview import Overview
 
-__all__ = ["Check", "InProgress", "NotPossible", "Status", "Unreachable", "UpToDate", "UpdateBackend"]
+__all__ = [
+    "AnotherVersion",
+    "Check",
+    "InProgress",
+    "NotPossible",
+    "Status",
+    "Unreachable",
+    "UpToDate",
+    "UpdateBackend",
+]
 
 
 @dataclass(frozen=True)
@@ -77,11 +86,14 @@ class UpdateBackend(Protocol):
     async def check(self) -> Check:
         """Is there something newer? Trouble with the source is an answer, not an exception."""
 
-    async def start(self) -> str:
+    async def start(self, version: str | None = None) -> str:
         """Begin an update; return the job's id, 12 hex digits.
 
+        Args:
+            version: that somebody saw and wants; None takes whichever is the newest by now.
+
         Raises:
-            Refusal: InProgress, UpToDate, NotPossible or Unreachable, with what to do.
+            Refusal: InProgress, UpToDate, AnotherVersion, NotPossible or Unreachable, with what to do.
         """
 
     async def status(self) -> UpdateStatus:
@@ -102,7 +114,7 @@ class UpdateBackend(Protocol):
         """Try what failed once more; return the job's id.
 
         Raises:
-            Refusal: as `start`.
+            Refusal: as `start`, and NotKept.
         """
 
     async def rollback(self, version: str) -> str:
@@ -123,6 +135,15 @@ class InProgress(Refusal):
 
     def __init__(self, detail: str = "Update already in progress") -> None:
         super().__init__(detail)
+
+
+class AnotherVersion(Refusal):
+    """What could be had has changed since somebody looked."""
+
+    status = 409
+
+    def __init__(self, wanted: str, found: str) -> None:
+        super().__init__(f"{wanted} was asked for, but {found} is what waits now. Look at it, and ask again.")
 
 
 class UpToDate(Refusal):

@@ -6,10 +6,10 @@ It changes nothing but annotations: the spec belongs to people and to Git.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.updater import (
+    AnotherVersion,
     Check,
     InProgress,
     NotKept,
@@ -21,27 +21,24 @@ from facedb_sidecar.updater import (
 from facedb_sidecar.updater.kube import Kube
 from facedb_sidecar.updater.machine import ACTIVE, Status
 from facedb_sidecar.updater.overview import Overview
-from facedb_sidecar.updater.overview_cluster import action_of, kept, overview_of
+from facedb_sidecar.updater.overview_cluster import (
+    action_of,
+    is_suspended,
+    kept,
+    overview_of,
+    suspended_words,
+)
+from facedb_sidecar.updater.tokens import approval_waits, pending
 from facedb_sidecar.updater.translate import (
     GROUP,
     Json,
     check_of,
-    handled,
     pinned,
     status_of,
     steady,
     waiting,
     way_to_change,
 )
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A verb of the operator's, its token, and the version that this names, if any."""
-
-    verb: str
-    token: str
-    version: str | None
 
 
 class Cluster:
@@ -56,7 +53,6 @@ class Cluster:
         self._kube = kube
         self._serving = serving
         self._last = UpdateStatus()
-        self._asked: _Asked | None = None
 
     async def begin(self) -> None:
         """The operator needs no help with what it began."""
@@ -69,15 +65,20 @@ class Cluster:
             engine = self._serving.engine
             return Check(current_version=engine.receipt.version if engine else None, error=str(error))
 
-    async def start(self) -> str:
+    async def start(self, version: str | None = None) -> str:
         """Approve the version that waits."""
         database = await self._settled()
         if pinned(database) is not None:
             raise NotPossible(way_to_change(self._kube.namespace, self._kube.name, database))
-        version = waiting(database)
-        if version is None:
+        found = waiting(database)
+        if found is None:
             raise UpToDate
-        return await self._ask("approve", version)
+        if version not in (None, found):
+            raise AnotherVersion(version, found)
+        self._require_moving(database)
+        if (words := approval_waits(database)) is not None:
+            raise InProgress(f"{found} is approved already, and waits: {words}")
+        return await self._ask("approve", found)
 
     async def retry(self) -> str:
         """Give the operator a new token for what it refused."""
@@ -90,6 +91,7 @@ class Cluster:
     async def rollback(self, version: str) -> str:
         """Ask for a kept release. The spec stays; `Ready` is False until it names what serves."""
         database = await self._settled()
+        self._require_moving(database)
         if version not in kept(database):
             raise NotKept(version, kept(database))
         return await self._ask("rollback", version)
@@ -112,40 +114,34 @@ class Cluster:
             InProgress: something does.
         """
         database = await self._kube.read()
-        if status_of(database).status in ACTIVE or self._is_pending(database):
+        if status_of(database).status in ACTIVE or pending(database) is not None:
             raise InProgress
         return database
+
+    def _require_moving(self, database: Json) -> None:
+        """Refuse where a token would only wait.
+
+        Raises:
+            NotPossible: the FaceDatabase is suspended.
+        """
+        if is_suspended(database):
+            raise NotPossible(suspended_words(self._kube.namespace, self._kube.name))
 
     async def _ask(self, verb: str, version: str | None) -> str:
         """Set a verb's annotation to a token that nobody has used."""
         job = secrets.token_hex(6)
         token = f"{version}-{job}" if version else job
         await self._kube.annotate(f"{GROUP}/{verb}", token)
-        self._asked = _Asked(verb, token, version)
         return job
 
     def _now(self, database: Json) -> UpdateStatus:
         now = status_of(database)
-        if self._is_pending(database):
+        if (asked := pending(database)) is not None:
             # What it says is still of the time before.
-            version = (self._asked and self._asked.version) or now.target_version
+            version = asked.version or now.target_version
             now = UpdateStatus(Status.DOWNLOADING, 0, now.current_version, version)
         self._last = steady(self._last, now)
         return self._last
 
     async def close(self) -> None:
         """Nothing to stop."""
-
-    def _is_pending(self, database: Json) -> bool:
-        """Whether something that was asked for here has not been acted on yet."""
-        if self._asked is None:
-            return False
-        annotations = (database.get("metadata") or {}).get("annotations") or {}
-        asked = self._asked
-        if (
-            handled(database, asked.verb) == asked.token
-            or annotations.get(f"{GROUP}/{asked.verb}") != asked.token
-        ):
-            # Done, or somebody else's word stands there now.
-            self._asked = None
-        return self._asked is not None

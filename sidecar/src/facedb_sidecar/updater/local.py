@@ -22,6 +22,7 @@ from facedb_sidecar.engine.errors import LoadError
 from facedb_sidecar.serving import Serving
 from facedb_sidecar.settings import Settings
 from facedb_sidecar.updater import (
+    AnotherVersion,
     Check,
     InProgress,
     NotKept,
@@ -134,13 +135,13 @@ class Local:
         refused = machine.refusal(self._state, newest.version.text, newest.digest)
         return check_of(newest, current, refused)
 
-    async def start(self) -> str:
+    async def start(self, version: str | None = None) -> str:
         """Begin to bring the newest release."""
         async with self._starting:
             if self._state.active:
                 raise InProgress
             await self._require_begun()
-            newest = await self._wanted()
+            newest = await self._wanted(version)
             held = await hold(self._releases)
             # Another sidecar on this DATA_DIR may have learnt what is bad.
             known = await asyncio.to_thread(read_note, self._releases.data)
@@ -151,7 +152,9 @@ class Local:
             return job
 
     async def retry(self) -> str:
-        """Whoever asks for the newest release tries it again, too."""
+        """Go back once more where that failed; else, the newest release is tried again, too."""
+        if (last := self._state).status is Status.FAILED and last.back and last.target is not None:
+            return await self.rollback(last.target)
         return await self.start()
 
     async def rollback(self, version: str) -> str:
@@ -203,11 +206,11 @@ class Local:
         except TimeoutError as error:
             raise Unreachable("The release is still being loaded; try again in a minute.") from error
 
-    async def _wanted(self) -> Available:
-        """The newest release, when it is news.
+    async def _wanted(self, version: str | None) -> Available:
+        """The newest release, when it is news, and is the version that somebody saw, if any.
 
         Raises:
-            UpToDate, Unreachable.
+            UpToDate, AnotherVersion, Unreachable.
         """
         try:
             newest = await asyncio.to_thread(self._offers.newest)
@@ -217,6 +220,8 @@ class Local:
             raise Unreachable(f"{self._offers.described} offers no release.")
         if not check_of(newest, await self._current(), None).update_available:
             raise UpToDate
+        if version not in (None, newest.version.text):
+            raise AnotherVersion(version, newest.version.text)
         return newest
 
     async def _current(self) -> str | None:

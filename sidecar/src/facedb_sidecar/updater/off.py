@@ -31,7 +31,7 @@ class Off:
         """Nobody knows of anything newer."""
         return Check(current_version=self._version(), error=f"Updates are off: {self._why}")
 
-    async def start(self) -> str:
+    async def start(self, version: str | None = None) -> str:
         """Refuse.
 
         Raises:

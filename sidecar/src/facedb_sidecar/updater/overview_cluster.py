@@ -10,6 +10,7 @@ from facedb_sidecar.updater import UpdateStatus
 from facedb_sidecar.updater.advice import advice
 from facedb_sidecar.updater.machine import ACTIVE, Status
 from facedb_sidecar.updater.overview import Action, Failure, Interruption, Movement, Overview
+from facedb_sidecar.updater.tokens import approval_waits, approved
 from facedb_sidecar.updater.translate import (
     Json,
     condition,
@@ -24,7 +25,8 @@ from facedb_sidecar.updater.translate import (
 RECREATE, AUTO = "Recreate", "Auto"
 NOT_RELEASES = frozenset({"models", "state"})
 # As Ready's reason: nothing can be asked for until it is another one.
-_HELD = frozenset({"Suspended", "RollingBack"})
+_SUSPENDED = "Suspended"
+_HELD = frozenset({_SUSPENDED, "RollingBack"})
 
 
 def overview_of(
@@ -40,7 +42,6 @@ def overview_of(
         loaded_in_s: seconds that this pod took to load its release.
     """
     action = action_of(database, now)
-    offer = condition(database, "UpdateAvailable")
     return Overview(
         managed_by="FaceDatabase",
         facedatabase=f"{namespace}/{name}",
@@ -48,7 +49,7 @@ def overview_of(
         desired_version=version_in(status_part(database), "desired") or pinned(database),
         action=action,
         why_not=None if action else _why_not(namespace, name, database, now),
-        waiting=offer.get("message") if offer.get("status") == "True" else None,
+        waiting=_waiting(namespace, name, database),
         interruption=interruption_of(database, loaded_in_s),
         rollout=_movement(database, now),
         failure=_failure(database, now),
@@ -60,19 +61,34 @@ def action_of(database: Json, now: UpdateStatus) -> Action | None:
     """What may be asked for: an approval comes before another try of what failed."""
     if now.status in ACTIVE or condition(database, "Ready").get("reason") in _HELD:
         return None
-    if pinned(database) is None and waiting(database) is not None:
+    if pinned(database) is None and waiting(database) is not None and approved(database) is None:
         return "approve"
     return "retry" if now.status is Status.FAILED else None
 
 
 def kept(database: Json) -> tuple[str, ...]:
-    """Versions beside the one in traffic and the one on its way that are on a volume or a snapshot."""
+    """Versions beside the one in traffic and the one on its way that are on a volume or a snapshot.
+
+    None while the FaceDatabase is suspended: nobody could go back.
+    """
+    if is_suspended(database):
+        return ()
     status = status_part(database)
     storage = status.get("storage") or {}
     held = [c.get("version") for c in storage.get("claims") or () if c.get("verified")]
     held += [s.get("version") for s in storage.get("snapshots") or () if s.get("ready")]
     apart = {version_in(status, "active"), version_in(status, "target"), *NOT_RELEASES}
     return newest_first(str(v) for v in held if v and v not in apart)
+
+
+def is_suspended(database: Json) -> bool:
+    """Whether nothing moves, because the spec says so."""
+    return condition(database, "Ready").get("reason") == _SUSPENDED
+
+
+def suspended_words(namespace: str, name: str) -> str:
+    """What is said of a FaceDatabase that is suspended."""
+    return f"FaceDatabase {namespace}/{name} is suspended: nothing moves while spec.suspend is true."
 
 
 def newest_first(versions: Iterable[str]) -> tuple[str, ...]:
@@ -138,11 +154,20 @@ def _failure(database: Json, now: UpdateStatus) -> Failure | None:
     return Failure(wanted, reason, str(message), advice(reason), bad.get("at"))
 
 
+def _waiting(namespace: str, name: str, database: Json) -> str | None:
+    if is_suspended(database):
+        return suspended_words(namespace, name)
+    if (words := approval_waits(database)) is not None:
+        return words
+    offer = condition(database, "UpdateAvailable")
+    return offer.get("message") if offer.get("status") == "True" else None
+
+
 def _why_not(namespace: str, name: str, database: Json, now: UpdateStatus) -> str:
     if now.status in ACTIVE or condition(database, "Ready").get("reason") == "RollingBack":
         return "A rollout is under way."
-    if condition(database, "Ready").get("reason") == "Suspended":
-        return f"FaceDatabase {namespace}/{name} is suspended: nothing moves while spec.suspend is true."
+    if is_suspended(database):
+        return suspended_words(namespace, name)
     if pinned(database) is not None:
         return way_to_change(namespace, name, database)
-    return "The channel offers nothing newer."
+    return approval_waits(database) or "The channel offers nothing newer."

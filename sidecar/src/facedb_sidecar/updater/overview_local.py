@@ -34,13 +34,18 @@ def overview_of(
         managed_by="sidecar",
         # While one moves it is the one that is wanted; afterwards, the one that serves.
         desired_version=now.target_version if state.active else now.current_version,
-        action=None if state.active else "retry" if failure else "update",
+        action=None if state.active else "retry" if failure and not _in_vain(state, kept) else "update",
         why_not="An update is under way." if state.active else None,
         interruption=interruption,
         rollout=Movement(now, bytes_done=done, bytes_total=total),
         failure=failure,
         kept=tuple(kept),
     )
+
+
+def _in_vain(state: State, kept: Sequence[str]) -> bool:
+    """Whether what failed was a way back to a release that is gone, or was refused."""
+    return state.back and state.target not in kept
 
 
 def interruption_of(*, serving: bool, alone: bool, loaded_in_s: float | None) -> Interruption:
