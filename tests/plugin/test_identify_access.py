@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from plugin.accessibility import axe
 from plugin.host_page import HostPage
-from plugin.identify_pages import PICTURES, SMALL, answered, dialog, emptied, names_in, opened, opener
+from plugin.identify_pages import PICTURES, SMALL, answered, dialog, emptied, names_in, opened, opener, said
 from plugin.played_sidecar import PlayedSidecar, busy, image_answer, match
 from plugin.watching import Watch
 from stash_server import StashServer
@@ -66,8 +66,7 @@ def test_all_of_it_goes_by_keyboard(page: Page, host: HostPage, stash: StashServ
     tab_to(page, "Add Eileen Collins to this image")
     page.keyboard.press("Space")
     expect(shown.get_by_role("link", name="Made Eileen Collins")).to_be_focused()
-    # Within what is modal: some screen readers hear nothing of what lies beside it.
-    expect(shown.locator(".facedb-live")).to_have_text("Made Eileen Collins and added to this image.")
+    expect(said(page)).to_have_text("Made Eileen Collins and added to this image.")
     assert names_in(stash.library.images) == ["Eileen Collins"]
     # Tab stays inside; Esc leads back to where it began.
     for _ in range(12):

@@ -100,29 +100,19 @@ def test_names_that_turn_the_text_or_never_end_do_neither(
     assert query == "evil   name"
 
 
-def test_pictures_come_from_http_and_from_elsewhere_only(
-    page: Page, host: HostPage, played: PlayedSidecar
-) -> None:
+def test_pictures_come_from_http_only(page: Page, host: HostPage, played: PlayedSidecar) -> None:
     addresses = [
         "javascript:document.title='broken'",
         "data:image/svg+xml,<svg/>",
         " \x01javascript:1",
         "http://[",
-        # Of Stash itself: asked for with the user's session, the first of these ends it.
-        "/logout",
-        "logout",
-        f"{host.url}/logout",
-        host.url.removeprefix("http:") + "/logout",
     ]
     faces = [[match(image_url=address)] for address in addresses]
     played.answers["/identify/image"] = Answer(image_answer(*faces))
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
     shown = answered(page, host, "image")
     expect(shown.locator(".facedb-identify__portrait")).to_have_count(len(addresses))
     expect(shown.locator(".facedb-identify__portrait img")).to_have_count(0)
     assert page.title() != "broken"
-    assert not [url for url in asked if "logout" in url]
 
 
 def test_pictures_are_asked_for_without_saying_from_where(

@@ -5,8 +5,6 @@
   const facedb = (window.facedb = window.facedb || {});
   const { h } = facedb;
   const FOCUSABLE = 'a[href], button:not([disabled]), input:not([disabled]), select, textarea, summary, [tabindex="0"]';
-  const KEYS = ["keydown", "keypress", "keyup"];
-  const each = (kinds, listener) => Object.fromEntries(kinds.map((kind) => [kind, listener]));
   let count = 0;
 
   /**
@@ -16,7 +14,7 @@
    * Esc, and a click beside it, close it without run. onClose is called however it ends.
    */
   facedb.dialog = function ({ title, body, buttons, onClose, wide }) {
-    const back = wayBack(document.activeElement);
+    const before = document.activeElement;
     const id = `facedb-dialog-${++count}`;
     const content = h("div", { class: "facedb-dialog__body" }, body);
     const foot = h("div", { class: "facedb-dialog__foot" });
@@ -39,7 +37,7 @@
       foot,
     );
     const layer = facedb.themed(
-      h("div", { class: "facedb-dialog", on: { mousedown: onBeside, ...each(KEYS, onKey) } }, box),
+      h("div", { class: "facedb-dialog", on: { mousedown: onBeside, keydown: onKey } }, box),
     );
 
     function setButtons(wanted) {
@@ -58,8 +56,8 @@
     function close() {
       if (!layer.isConnected) return;
       layer.remove();
-      for (const kind of KEYS) document.removeEventListener(kind, onKeyOutside, true);
-      back();
+      document.removeEventListener("keydown", onKeyOutside, true);
+      if (before && before.isConnected) before.focus();
       if (onClose) onClose();
     }
 
@@ -68,9 +66,9 @@
     }
 
     function onKey(event) {
-      if (event.type === "keydown" && event.key === "Escape") close();
-      else if (event.type === "keydown" && event.key === "Tab") turn(event);
-      // Stash has shortcuts on letters, which are not meant here; those it hears at keypress.
+      if (event.key === "Escape") close();
+      else if (event.key === "Tab") turn(event);
+      // Stash has shortcuts on letters, which are not meant here.
       event.stopPropagation();
     }
 
@@ -92,21 +90,11 @@
 
     setButtons(buttons);
     document.body.append(layer);
-    for (const kind of KEYS) document.addEventListener(kind, onKeyOutside, true);
+    document.addEventListener("keydown", onKeyOutside, true);
     const first = foot.querySelector(".is-primary") || foot.querySelector("button");
     (first || box).focus();
     return { close, element: box, body: content, setButtons };
   };
-
-  /** Give the focus back to what has it now, or to the button of the same words where that was drawn anew. */
-  function wayBack(before) {
-    const root = before?.closest(".facedb");
-    return () => {
-      const buttons = before?.isConnected || !root ? [] : [...root.querySelectorAll("button")];
-      const there = before?.isConnected ? before : buttons.find((button) => button.textContent === before.textContent);
-      there?.focus();
-    };
-  }
 
   /** The dialog that is on top of all; undefined where there is none. */
   facedb.topDialog = function () {

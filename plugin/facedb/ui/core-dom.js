@@ -17,13 +17,6 @@
     }
   };
 
-  /** The address if it is http(s) of another host: one of this host would be asked for with the user's session. */
-  facedb.urlElsewhere = function (text) {
-    if (facedb.url(text) === null) return null;
-    const url = new URL(text, document.baseURI);
-    return url.host === location.host ? null : url.href;
-  };
-
   /** An element of HTML. Strings and numbers among the children become text; null, false and undefined nothing. */
   facedb.h = function (tag, props, ...children) {
     return filled(document.createElement(tag), props, children);
@@ -78,26 +71,20 @@
   /** Give an element our colours, light or dark as the page around it is, also when its theme changes. */
   facedb.themed = function (element) {
     element.classList.add("facedb");
-    lookAt(element);
+    const look = () => {
+      element.dataset.facedbTheme = isDark(background(element.parentElement || document.body)) ? "dark" : "light";
+    };
+    look();
     // Before it is in the page, nothing is around it.
-    requestAnimationFrame(() => lookAt(element));
-    follow(new WeakRef(element));
-    return element;
-  };
-
-  // By itself, for a function holds on to all that stands around it: what watches the page for ever must not hold
-  // what was taken out of the page.
-  function follow(seen) {
-    const watch = new MutationObserver(() => (seen.deref() ? lookAt(seen.deref()) : watch.disconnect()));
+    requestAnimationFrame(look);
+    const seen = new WeakRef(element);
+    const watch = new MutationObserver(() => (seen.deref() ? look() : watch.disconnect()));
     for (const styled of [document.documentElement, document.body]) {
       watch.observe(styled, { attributes: true, attributeFilter: ["class", "style", "data-theme", "data-bs-theme"] });
     }
     watch.observe(document.head, { childList: true });
-  }
-
-  function lookAt(element) {
-    element.dataset.facedbTheme = isDark(background(element.parentElement || document.body)) ? "dark" : "light";
-  }
+    return element;
+  };
 
   function background(element) {
     for (let at = element; at; at = at.parentElement) {
@@ -115,7 +102,7 @@
   /** Let screen readers say it, once they have said what they are at. */
   facedb.announce = function (text) {
     // What lies beside a modal dialog is not there for some of them.
-    const place = facedb.topDialog()?.querySelector("[aria-modal]") || document.body;
+    const place = facedb.topDialog() || document.body;
     let live = place.querySelector(":scope > .facedb-live");
     if (!live) {
       live = facedb.h("div", { class: "facedb facedb-live", role: "status", "aria-live": "polite" });

@@ -120,10 +120,9 @@
 
   function portrait(match) {
     const frame = h("div", { class: "facedb-identify__portrait" });
-    const src = facedb.urlElsewhere(match.picture);
-    if (!src) return frame;
+    if (!facedb.url(match.picture)) return frame;
     // The address last: only what is set before counts for the request.
-    const props = { alt: "", loading: "lazy", referrerpolicy: "no-referrer", src };
+    const props = { alt: "", loading: "lazy", referrerpolicy: "no-referrer", src: match.picture };
     const image = h("img", { on: { error: () => image.remove() }, ...props });
     frame.append(image);
     return frame;
