@@ -79,6 +79,11 @@ def progress(shown: Locator) -> Locator:
     return shown.get_by_role("progressbar")
 
 
+def look_again(page: Page) -> None:
+    """Ask now; the panel does by itself every 30 s."""
+    page.evaluate("() => void facedb.database.refresh()")
+
+
 def said(page: Page) -> Locator:
     """What screen readers are told."""
     return page.locator(".facedb-live")

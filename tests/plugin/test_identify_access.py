@@ -63,7 +63,7 @@ def test_all_of_it_goes_by_keyboard(page: Page, host: HostPage, stash: StashServ
     expect(shown.locator(".facedb-identify__box")).to_have_class("facedb-identify__box is-lit")
     page.keyboard.press("Enter")
     assert shown.locator(".facedb-identify__face").evaluate("face => face.contains(document.activeElement)")
-    tab_to(page, "Add Eileen Collins to this image")
+    tab_to(page, "Add to image: Eileen Collins")
     page.keyboard.press("Space")
     expect(shown.get_by_role("link", name="Made Eileen Collins")).to_be_focused()
     expect(said(page)).to_have_text("Made Eileen Collins and added to this image.")
@@ -144,5 +144,5 @@ def test_many_faces_fit_a_small_screen(page: Page, host: HostPage, played: Playe
         expect(shown.locator(".facedb-identify__over")).to_have_count(4)
         wide = shown.evaluate("dialog => [dialog.scrollWidth, dialog.clientWidth]")
         assert wide[0] <= wide[1]
-        shown.get_by_role("button", name="Add Somebody 3").scroll_into_view_if_needed()
-        expect(shown.get_by_role("button", name="Add Somebody 3")).to_be_in_viewport()
+        shown.get_by_role("button", name="Add to image: Somebody 3").scroll_into_view_if_needed()
+        expect(shown.get_by_role("button", name="Add to image: Somebody 3")).to_be_in_viewport()

@@ -34,7 +34,7 @@ def known_by(stash: StashServer, name: str, **facts: Any) -> str:
 
 
 def adding(shown: Locator, kind: str) -> Locator:
-    return shown.get_by_role("button", name=f"Add {ASTRONAUT} to this {kind}")
+    return shown.get_by_role("button", name=f"Add to {kind}: {ASTRONAUT}")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -94,18 +94,31 @@ def test_names_that_turn_the_text_or_never_end_do_neither(
         assert box is not None
         assert around is not None
         assert box["x"] + box["width"] <= around["x"] + around["width"]
-    shown.get_by_role("button", name="Add evil").click()
+    shown.get_by_role("button", name="Add to image: evil").click()
     expect(shown.locator(".facedb-note")).to_contain_text("Not added.")
     (query,) = [body["query"] for path, body in played.asked if path == "/stash/search-performers"]
     assert query == "evil   name"
 
 
-def test_pictures_come_from_http_only(page: Page, host: HostPage, played: PlayedSidecar) -> None:
+def test_pictures_come_from_other_hosts_by_http_only(
+    page: Page, host: HostPage, played: PlayedSidecar
+) -> None:
+    here = host.url.removeprefix("http:")
     addresses = [
         "javascript:document.title='broken'",
         "data:image/svg+xml,<svg/>",
         " \x01javascript:1",
         "http://[",
+        # Whatever this host does at a GET: Stash's logs the user out.
+        "/logout",
+        "logout",
+        "http:/logout",
+        "http:logout",
+        f"{here}/logout",
+        f"http:{here}/logout",
+        f" HTTP:{here}/logout",
+        "http://127.0.0.1:9/logout",
+        "http://2130706433/logout",
     ]
     faces = [[match(image_url=address)] for address in addresses]
     played.answers["/identify/image"] = Answer(image_answer(*faces))
@@ -113,6 +126,7 @@ def test_pictures_come_from_http_only(page: Page, host: HostPage, played: Played
     expect(shown.locator(".facedb-identify__portrait")).to_have_count(len(addresses))
     expect(shown.locator(".facedb-identify__portrait img")).to_have_count(0)
     assert page.title() != "broken"
+    assert not [path for path in host.paths if "logout" in path]
 
 
 def test_pictures_are_asked_for_without_saying_from_where(

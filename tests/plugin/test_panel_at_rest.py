@@ -46,7 +46,7 @@ def test_the_badge_tells_on_every_page_that_there_is_an_update_and_leads_to_the_
     home.publish(NEW)
     page.goto(f"{at_home.url}/")
     expect(badge(page)).to_have_text("Faces: update")
-    expect(badge(page)).to_have_accessible_name(f"Face database: {NEW} is available")
+    expect(badge(page)).to_have_accessible_name(f"Faces: update. Database {NEW} is available.")
     badge(page).click()
     expect(page).to_have_url(f"{at_home.url}{PAGE}")
     expect(fact(panel(page), "Available")).to_contain_text(NEW)

@@ -21,6 +21,7 @@ from plugin.database_pages import (
     fact,
     in_cluster,
     kube,
+    look_again,
     opened,
     progress,
     said,
@@ -31,7 +32,7 @@ from serving_fixtures import VERSION
 __all__ = ["in_cluster", "kube"]
 
 Shoot = Callable[..., Any]
-NEW, KEPT = "2026.03.01", "2026.02.12"
+NEW, NEWER, KEPT = "2026.03.01", "2026.03.08", "2026.02.12"
 MB = 1_000_000
 OFFER = {"version": NEW, "name": "March", "size": 1478 * MB, "publishedAt": "2026-03-01T03:00:00Z"}
 CHANNEL: dict[str, Any] = {"channel": {"track": "latest"}}
@@ -190,6 +191,35 @@ def test_a_rollout_that_goes_back_is_no_progress(page: Page, in_cluster: HostPag
     expect(shown).to_contain_text("Going back")
     expect(shown).to_contain_text("The new pods crash.")
     expect(progress(shown)).to_have_count(0)
+
+
+def test_somebody_who_went_back_is_not_told_that_it_failed(
+    page: Page, in_cluster: HostPage, kube: KubeServer
+) -> None:
+    kube.database = moves("RollingBack", "Going back, as asked.")
+    shown = opened(page, in_cluster)
+    expect(shown).to_contain_text("Going back")
+    bad = {"version": NEW, "reason": "RolledBackByUser", "message": f"Somebody went back to {VERSION}."}
+    kube.database = database({"version": NEW}, "RolledBack", desired={"version": NEW}, bad=[bad])
+    expect(shown).to_contain_text(f"Somebody went back from {NEW}")
+    expect(said(page)).to_have_text(f"Somebody went back from {NEW}. {VERSION} serves now.")
+    expect(badge(page)).to_have_text("Faces: went back")
+    expect(badge(page)).to_have_accessible_name(f"Faces: went back. Somebody went back from {NEW}.")
+
+
+def test_an_offer_follows_what_waits(page: Page, in_cluster: HostPage, kube: KubeServer) -> None:
+    kube.database = database(CHANNEL, available=OFFER)
+    shown = opened(page, in_cluster)
+    expect(button(shown, f"Approve {NEW} …")).to_be_visible()
+    kube.database = database(CHANNEL, available={**OFFER, "version": NEWER})
+    kube.database["status"]["conditions"][-1]["message"] = f"{NEWER} waits for somebody to approve it."
+    look_again(page)
+    expect(button(shown, f"Approve {NEWER} …")).to_be_visible()
+    expect(fact(shown, "Available")).to_contain_text(NEWER)
+    kube.database = database(CHANNEL)
+    look_again(page)
+    expect(shown.get_by_role("button")).to_have_count(0)
+    expect(fact(shown, "Available")).to_have_text("nothing newer")
 
 
 def test_a_kept_version_is_asked_for_and_the_dialog_says_what_stays(

@@ -91,7 +91,7 @@ def test_a_sidecar_that_is_gone_is_told_and_back_again_goes_on_by_itself(
     page.reload()
     expect(shown).to_contain_text("The sidecar does not answer")
     expect(shown).to_contain_text("Connection refused - is Stash Sense running?")
-    expect(badge(page)).to_have_accessible_name("Face database: Connection refused - is Stash Sense running?")
+    expect(badge(page)).to_have_accessible_name("Faces: Connection refused - is Stash Sense running?")
     assert axe(page, ".facedb-database") == []
     shoot(page, "database-away", shown)
     home.start()

@@ -223,7 +223,7 @@ def test_identify_stands_on_stashs_own_pages_and_adds_whom_it_finds(
     opener(page).click()
     shown = dialog(page)
     expect(shown.locator(".facedb-identify__summary")).to_be_visible(timeout=2 * PATIENCE_MS)
-    shown.get_by_role("button", name=f"Add {ASTRONAUT} to this {one}").click()
+    shown.get_by_role("button", name=f"Add to {one}: {ASTRONAUT}").click()
     expect(shown.locator(".facedb-identify__there")).to_contain_text(f"to this {one}.")
 
     query = f"query ($id: ID!) {{ find{one.capitalize()}(id: $id) {{ {WHO} }} }}"

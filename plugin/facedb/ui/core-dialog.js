@@ -5,6 +5,8 @@
   const facedb = (window.facedb = window.facedb || {});
   const { h } = facedb;
   const FOCUSABLE = 'a[href], button:not([disabled]), input:not([disabled]), select, textarea, summary, [tabindex="0"]';
+  // Stash hears letters by keypress, and the rest by the other two.
+  const KEYS = ["keydown", "keypress", "keyup"];
   let count = 0;
 
   /**
@@ -37,7 +39,7 @@
       foot,
     );
     const layer = facedb.themed(
-      h("div", { class: "facedb-dialog", on: { mousedown: onBeside, keydown: onKey } }, box),
+      h("div", { class: "facedb-dialog", on: { mousedown: onBeside } }, box),
     );
 
     function setButtons(wanted) {
@@ -56,7 +58,7 @@
     function close() {
       if (!layer.isConnected) return;
       layer.remove();
-      document.removeEventListener("keydown", onKeyOutside, true);
+      for (const kind of KEYS) document.removeEventListener(kind, onKeyOutside, true);
       if (before && before.isConnected) before.focus();
       if (onClose) onClose();
     }
@@ -66,8 +68,8 @@
     }
 
     function onKey(event) {
-      if (event.key === "Escape") close();
-      else if (event.key === "Tab") turn(event);
+      if (event.type === "keydown" && event.key === "Escape") close();
+      else if (event.type === "keydown" && event.key === "Tab") turn(event);
       // Stash has shortcuts on letters, which are not meant here.
       event.stopPropagation();
     }
@@ -90,7 +92,10 @@
 
     setButtons(buttons);
     document.body.append(layer);
-    document.addEventListener("keydown", onKeyOutside, true);
+    for (const kind of KEYS) {
+      layer.addEventListener(kind, onKey);
+      document.addEventListener(kind, onKeyOutside, true);
+    }
     const first = foot.querySelector(".is-primary") || foot.querySelector("button");
     (first || box).focus();
     return { close, element: box, body: content, setButtons };

@@ -6,12 +6,26 @@
   const SVG = "http://www.w3.org/2000/svg";
   const ADDRESSES = new Set(["href", "src", "xlink:href"]);
   const WITH_URL_ONLY = new Set(["http:", "https:"]);
+  // With one slash, or none, it would be a path of this host.
+  const COMPLETE = /^https?:\/\/[^/\\]/i;
 
   /** The address if it is http(s), or a path of this host; else null. */
   facedb.url = function (text) {
     if (typeof text !== "string" || text.trim() === "") return null;
     try {
       return WITH_URL_ONLY.has(new URL(text, document.baseURI).protocol) ? text : null;
+    } catch (error) {
+      return null;
+    }
+  };
+
+  /** An address that data name, if it is complete and of another host; else null. */
+  facedb.foreign = function (text) {
+    if (typeof text !== "string" || !COMPLETE.test(text)) return null;
+    try {
+      const address = new URL(text);
+      // Cookies heed neither port nor scheme: GET /logout of this host would end the user's session.
+      return address.hostname === window.location.hostname ? null : address.href;
     } catch (error) {
       return null;
     }
@@ -71,20 +85,30 @@
   /** Give an element our colours, light or dark as the page around it is, also when its theme changes. */
   facedb.themed = function (element) {
     element.classList.add("facedb");
-    const look = () => {
-      element.dataset.facedbTheme = isDark(background(element.parentElement || document.body)) ? "dark" : "light";
-    };
-    look();
+    colour(element);
     // Before it is in the page, nothing is around it.
-    requestAnimationFrame(look);
-    const seen = new WeakRef(element);
-    const watch = new MutationObserver(() => (seen.deref() ? look() : watch.disconnect()));
+    requestAnimationFrame(() => colour(element));
+    if (!themed.size) watchTheme();
+    for (const seen of themed) if (!seen.deref()) themed.delete(seen);
+    themed.add(new WeakRef(element));
+    return element;
+  };
+
+  // Weakly: what has left the page for good is not kept for its colours.
+  const themed = new Set();
+
+  function watchTheme() {
+    const watch = new MutationObserver(() => themed.forEach((seen) => colour(seen.deref())));
     for (const styled of [document.documentElement, document.body]) {
       watch.observe(styled, { attributes: true, attributeFilter: ["class", "style", "data-theme", "data-bs-theme"] });
     }
     watch.observe(document.head, { childList: true });
-    return element;
-  };
+  }
+
+  function colour(element) {
+    if (!element) return;
+    element.dataset.facedbTheme = isDark(background(element.parentElement || document.body)) ? "dark" : "light";
+  }
 
   function background(element) {
     for (let at = element; at; at = at.parentElement) {
@@ -102,7 +126,7 @@
   /** Let screen readers say it, once they have said what they are at. */
   facedb.announce = function (text) {
     // What lies beside a modal dialog is not there for some of them.
-    const place = facedb.topDialog() || document.body;
+    const place = facedb.topDialog()?.querySelector("[aria-modal]") || document.body;
     let live = place.querySelector(":scope > .facedb-live");
     if (!live) {
       live = facedb.h("div", { class: "facedb facedb-live", role: "status", "aria-live": "polite" });

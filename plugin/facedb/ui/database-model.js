@@ -7,6 +7,7 @@
   const FAST_MS = 2000;
   const SLOW_MS = 30000;
   const CHECK_MS = 3600000;
+  const CHECK_AGAIN_MS = 300000;
   const ASKED_MS = 60000;
   const SAMPLES = 60;
   const SEEN = "facedb.version-seen";
@@ -24,6 +25,9 @@
   let samples = [];
   let watchers = 0;
   let askedAt = 0;
+  let answeredAt = 0;
+  let checks = 0;
+  let checkedAt = 0;
   let timer = null;
   let running = null;
 
@@ -49,11 +53,17 @@
 
   /** Ask what could be had. */
   model.check = async function () {
+    const mine = ++checks;
+    checkedAt = performance.now();
+    let found;
     try {
-      state.check = await facedb.call("db_check_update");
+      found = await facedb.call("db_check_update");
     } catch (failure) {
-      state.check = { error: failure.message, update_available: false };
+      found = { error: failure.message, update_available: false };
     }
+    // A later question knows more, whichever is answered first.
+    if (mine !== checks) return;
+    state.check = found;
     tellAll();
   };
 
@@ -62,6 +72,7 @@
     state.refusal = null;
     state.asked = true;
     askedAt = performance.now();
+    answeredAt = Infinity;
     tellAll();
     try {
       await facedb.call(mode, args);
@@ -70,7 +81,12 @@
       state.refusal = failure;
       state.asked = false;
       facedb.announce(`It was refused: ${failure.message}`);
+      // Perhaps because what was offered is so no more.
+      model.check();
     }
+    answeredAt = performance.now();
+    // A look that began before knows nothing of it.
+    await running;
     await model.refresh();
   };
 
@@ -83,11 +99,12 @@
 
   async function look() {
     clearTimeout(timer);
+    const began = performance.now();
     const before = state.overview;
     try {
       const now = await facedb.call("db_overview");
       state.away = null;
-      take(before, now);
+      take(before, now, began);
     } catch (failure) {
       state.away = failure;
     }
@@ -109,14 +126,26 @@
     return overview !== null && words.moves(overview.rollout);
   }
 
-  function take(before, now) {
+  function take(before, now, began) {
     const moved = moving(before);
     state.overview = now;
-    if (moving(now) || before?.rollout.status !== now.rollout.status || !mayYetBegin(now)) state.asked = false;
+    const changed = before?.rollout.status !== now.rollout.status;
+    if (moving(now) || (began >= answeredAt && (changed || !mayYetBegin(now)))) state.asked = false;
     sample(now.rollout);
     compare(now.active?.version);
     if (moved && !moving(now)) end(now);
-    if (!state.check || (moved && !moving(now))) model.check();
+    const other = before === null || offer(before) !== offer(now);
+    if (other || (moved && !moving(now)) || isCheckDue()) model.check();
+  }
+
+  /** What decides which version is offered, and how. */
+  function offer({ waiting, action, active }) {
+    return JSON.stringify([waiting, action, active?.version]);
+  }
+
+  function isCheckDue() {
+    const managed = state.overview && state.overview.managed_by !== "nobody";
+    return Boolean(managed && state.check?.error) && performance.now() - checkedAt >= SLOW_MS;
   }
 
   // A sidecar begins before it answers; an operator some seconds later, or when its window opens.
@@ -125,8 +154,10 @@
   }
 
   function end(now) {
-    if (now.failure) facedb.announce(`The update has failed: ${now.failure.message}`);
-    else facedb.announce(`${now.active?.version || "Nothing"} serves now.`);
+    const serves = `${now.active?.version || "Nothing"} serves now.`;
+    if (!now.failure) facedb.announce(serves);
+    else if (words.wentBack(now.failure)) facedb.announce(`${words.ending(now)}. ${serves}`);
+    else facedb.announce(`${words.ending(now)}: ${now.failure.message}`);
   }
 
   function sample(rollout) {
@@ -170,4 +201,6 @@
     if (document.visibilityState === "visible" && listeners.size) model.refresh();
   });
   facedb.every(CHECK_MS, () => listeners.size && model.check());
+  // A badge alone looks for nothing that would try it again.
+  facedb.every(CHECK_AGAIN_MS, () => listeners.size && isCheckDue() && model.check());
 })();

@@ -22,18 +22,25 @@
   const ACTS = {
     again: () => model.refresh(),
     noted: () => model.noted(),
-    update: () => confirm(`Update to ${latest()}?`, "Update", "db_update", sizeAndGap()),
-    approve: () => confirm(`Approve ${latest()}?`, "Approve", "db_update", [...sizeAndGap(), waits()]),
+    update: () => change(`Update to ${latest()}?`, "Update", sizeAndGap()),
+    approve: () => change(`Approve ${latest()}?`, "Approve", [...sizeAndGap(), waits()]),
     retry: () => confirm("Try again?", "Try again", "db_retry", [retried(), gap()]),
     rollback: (version) =>
       confirm(`Go back to ${version}?`, "Go back", "db_rollback", back(), { version }),
   };
 
+  // By its version: what is the newest may be another one by the time of the click.
+  const change = (title, word, lines) => confirm(title, word, "db_update", lines, { version: latest() });
+
   function confirm(title, word, mode, lines, args) {
+    const asked = document.activeElement;
+    const root = asked.closest(".facedb-database");
     facedb.dialog({
       title,
       body: h("ul", { class: "facedb-database__will" }, lines.filter(Boolean).map((line) => h("li", {}, line))),
       buttons: [{ text: "Cancel" }, { text: word, primary: true, run: () => model.ask(mode, args) }],
+      // Drawn anew meanwhile, the panel has another button of the same words.
+      onClose: () => root && !asked.isConnected && focusLike(root, asked.textContent),
     });
   }
 
@@ -62,8 +69,11 @@
   function keepingFocus(root, draw) {
     const at = root.contains(document.activeElement) ? document.activeElement.textContent : null;
     draw();
-    if (at === null) return;
-    const same = [...root.querySelectorAll("button")].find((button) => button.textContent === at);
+    if (at !== null) focusLike(root, at);
+  }
+
+  function focusLike(root, text) {
+    const same = [...root.querySelectorAll("button")].find((button) => button.textContent === text);
     if (same) {
       same.focus();
       return;

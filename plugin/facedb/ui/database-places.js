@@ -27,19 +27,24 @@
     );
   }
 
+  /** Kind, text and name; a name begins with its text, for those who say what they see. */
   function told({ overview, check, away }) {
-    if (away) return ["away", "Faces", `Face database: ${away.message}`];
-    if (!overview) return ["quiet", "Faces", "Face database"];
+    if (away) return ["away", "Faces", `Faces: ${away.message}`];
+    if (!overview) return ["quiet", "Faces", "Faces: the face database"];
     if (words.moves(overview.rollout)) {
       const percent = overview.rollout.progress_pct;
-      return ["moves", `Faces ${percent}%`, `Face database: ${words.phase(overview.rollout)}, ${percent}%`];
+      return ["moves", `Faces ${percent}%`, `Faces ${percent}%: ${words.phase(overview.rollout)}`];
     }
-    if (overview.failure) return ["bad", "Faces: failed", `Face database: the update to ${overview.failure.version} has failed`];
+    if (overview.failure) {
+      const [kind, text] = words.wentBack(overview.failure) ? ["new", "Faces: went back"] : ["bad", "Faces: failed"];
+      return [kind, text, `${text}. ${words.ending(overview)}.`];
+    }
     const newer = words.newer(overview, check);
     if (newer && overview.action) {
-      return ["new", "Faces: update", `Face database: ${newer} is available`];
+      return ["new", "Faces: update", `Faces: update. Database ${newer} is available.`];
     }
-    return ["quiet", "Faces", `Face database: ${overview.active ? overview.active.version : "none is loaded"}`];
+    const serves = overview.active ? `database ${overview.active.version} serves` : "no database is loaded";
+    return ["quiet", "Faces", `Faces: ${serves}`];
   }
 
   function openDialog() {

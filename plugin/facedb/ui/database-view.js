@@ -115,19 +115,12 @@
   function failed(overview) {
     const { failure, active } = overview;
     if (!failure || words.moves(overview.rollout)) return null;
-    const byHand = failure.reason === "RolledBackByUser";
-    const title = titleOf(failure, overview.rollout);
+    const title = words.ending(overview);
     const serves = active ? `${active.version} goes on serving.` : "Nothing serves.";
     const reason = failure.reason ? `${failure.reason}: ` : "";
     const said = failure.message.startsWith(reason) ? failure.message : reason + failure.message;
     const when = failure.at ? h("p", { class: "facedb-database__muted" }, `At ${new Date(failure.at).toLocaleString()}.`) : null;
-    return note(byHand ? "warn" : "bad", title, serves, said, h("p", {}, h("strong", {}, "What to do: "), failure.advice), when);
-  }
-
-  function titleOf({ reason, version }, rollout) {
-    if (reason === "RolledBackByUser") return `Somebody went back from ${version}`;
-    const what = version ? `update to ${version}` : "update";
-    return rollout.reason === "RolledBack" ? `Rolled back: the ${what} has failed` : `The ${what} has failed`;
+    return note(words.wentBack(failure) ? "warn" : "bad", title, serves, said, h("p", {}, h("strong", {}, "What to do: "), failure.advice), when);
   }
 
   function managed(overview) {

@@ -45,6 +45,16 @@
     return news ? check.latest_version : null;
   };
 
+  /** Whether what is told as a failure is that somebody went back, and nothing is wrong. */
+  words.wentBack = (failure) => failure.reason === "RolledBackByUser";
+
+  /** How the last update ended, where it is told as a failure. */
+  words.ending = function ({ failure, rollout }) {
+    if (words.wentBack(failure)) return `Somebody went back from ${failure.version}`;
+    const what = failure.version ? `update to ${failure.version}` : "update";
+    return rollout.reason === "RolledBack" ? `Rolled back: the ${what} has failed` : `The ${what} has failed`;
+  };
+
   /** What goes on, in a few words. */
   words.phase = function (rollout) {
     const byReason = Object.hasOwn(BY_REASON, rollout.reason) ? BY_REASON[rollout.reason] : null;

@@ -44,7 +44,7 @@
 
     function idle() {
       const add = button(`Add to ${kind}`, () => start(look, "Looking in your library…"));
-      add.setAttribute("aria-label", `Add ${match.name} to this ${kind}`);
+      add.setAttribute("aria-label", `Add to ${kind}: ${match.name}`);
       put(add);
     }
 

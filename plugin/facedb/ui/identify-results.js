@@ -120,9 +120,10 @@
 
   function portrait(match) {
     const frame = h("div", { class: "facedb-identify__portrait" });
-    if (!facedb.url(match.picture)) return frame;
+    const src = facedb.foreign(match.picture);
+    if (!src) return frame;
     // The address last: only what is set before counts for the request.
-    const props = { alt: "", loading: "lazy", referrerpolicy: "no-referrer", src: match.picture };
+    const props = { alt: "", loading: "lazy", referrerpolicy: "no-referrer", src };
     const image = h("img", { on: { error: () => image.remove() }, ...props });
     frame.append(image);
     return frame;
