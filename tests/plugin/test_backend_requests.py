@@ -59,7 +59,6 @@ def test_a_mode_waits_as_long_as_todays(request_: Call) -> None:
         ({"mode": "db_update", "version": "2026.03.01"}, "/database/update?version=2026.03.01", None),
         ({"mode": "link_performer_stashbox", "image_id": 2, "performer_id": 3}, "/stash/link-performer",
          {"image_id": "2", "performer_id": "3", "stash_ids": [], "update_metadata": False}),
-        ({"mode": "db_update", "version": "2026.03.01"}, "/database/update?version=2026.03.01", None),
         ({"mode": "queue_list"}, "/queue", None),
         ({"mode": "queue_list", "status": "a&b=c"}, "/queue?status=a%26b%3Dc", None),
         ({"mode": "rec_list", "type": "x"}, "/recommendations?type=x&limit=100&offset=0", None),

@@ -133,6 +133,21 @@ def test_an_approval_outside_of_the_window_is_shown_as_one_that_waits_and_one_ma
     expect(said(page)).to_have_text("It has begun.")
 
 
+def test_what_was_asked_for_and_waits_for_its_window_is_not_said_to_serve(
+    page: Page, in_cluster: HostPage, kube: KubeServer
+) -> None:
+    opens = f"{NEW} is approved. The window opens 2026-03-07 06:00 UTC."
+    kube.database = moves("LookingUp")
+    shown = opened(page, in_cluster)
+    expect(progress(shown)).to_be_visible()
+    waiting = database(CHANNEL, available=OFFER)
+    waiting["metadata"]["annotations"] = {"facedb.dev/approve": f"{NEW}-0123456789ab"}
+    waiting["status"]["conditions"][-1] |= {"reason": "OutsideWindow", "message": opens}
+    kube.database = waiting
+    expect(progress(shown)).to_have_count(0)
+    expect(said(page)).to_have_text(opens)
+
+
 @pytest.mark.parametrize(
     ("spec", "history", "words"),
     [

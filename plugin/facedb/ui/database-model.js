@@ -133,7 +133,7 @@
     if (moving(now) || (began >= answeredAt && (changed || !mayYetBegin(now)))) state.asked = false;
     sample(now.rollout);
     compare(now.active?.version);
-    if (moved && !moving(now)) end(now);
+    if (moved && !moving(now)) end(before, now);
     const other = before === null || offer(before) !== offer(now);
     if (other || (moved && !moving(now)) || isCheckDue()) model.check();
   }
@@ -153,9 +153,11 @@
     return now.managed_by === "FaceDatabase" && performance.now() - askedAt < ASKED_MS;
   }
 
-  function end(now) {
+  function end(before, now) {
     const serves = `${now.active?.version || "Nothing"} serves now.`;
-    if (!now.failure) facedb.announce(serves);
+    // Asked for, and not begun: its window is not open yet.
+    const waits = now.active?.version === before.active?.version && now.waiting;
+    if (!now.failure) facedb.announce(waits || serves);
     else if (words.wentBack(now.failure)) facedb.announce(`${words.ending(now)}. ${serves}`);
     else facedb.announce(`${words.ending(now)}: ${now.failure.message}`);
   }
